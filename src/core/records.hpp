@@ -16,7 +16,9 @@ namespace holdfast::core {
 /// A sequence number: dense from 1; 0 means "before the first".
 using Seq = std::uint64_t;
 
-/// 128 bits that name one message (`upstream/envelope.hpp`); equal ones are one message.
+/// 128 bits that name one message (`upstream/envelope.hpp`); equal ones are one message. All zero:
+/// unknown, never a duplicate. Where the first 6 bytes are the message's time (ms, big-endian), the
+/// store finds neighbours next to each other: several times faster than a hash from the first bit.
 using Identity = std::array<std::uint8_t, 16>;
 
 enum class FrameKind : std::uint8_t {
@@ -44,6 +46,23 @@ enum class EntryState : std::uint8_t {
          state == EntryState::cancelled || state == EntryState::expired;
 }
 
+/// The transitions of an entry (design §2); every other pair is a bug.
+[[nodiscard]] constexpr bool is_legal(EntryState from, EntryState to) noexcept {
+  using enum EntryState;
+  switch (from) {
+    case queued: return to == sending || to == cancelled || to == expired;
+    case sending: return to == sent || to == failed || to == queued || to == unknown;
+    case unknown:
+      return to == sent || to == queued || to == held || to == cancelled || to == expired;
+    case held: return to == queued || to == sent || to == cancelled || to == expired;
+    case sent:
+    case failed:
+    case cancelled:
+    case expired: return false;
+  }
+  return false;
+}
+
 /// What an outbox entry asks of the bridge.
 enum class Operation : std::uint8_t { send, reaction, remove_reaction, receipt, remote_delete };
 [[nodiscard]] const char* to_string(Operation operation) noexcept;
@@ -64,6 +83,7 @@ struct Entry {
   std::int64_t expires_at_ms = 0;
   std::int64_t provisional_timestamp = 0;  ///< what its caller was told while it had to wait, ms
   std::int64_t timestamp = 0;              ///< the real one, from the bridge; 0 until sent
+  std::uint64_t body_bytes = 0;            ///< size of the body (the same for all parts)
   std::string error;                       ///< the last failure, for people
 };
 
@@ -102,6 +122,14 @@ struct CountEphemeral {
   std::uint64_t count = 0;
 };
 
+/// Retention: the account's frames up to and including `up_to` are erased. Their identities stay
+/// known for 30 days after `at_ms`. The caller bounds how many frames go at once.
+struct TrimFrames {
+  std::string account;
+  Seq up_to = 0;
+  std::int64_t at_ms = 0;
+};
+
 /// The consumer has everything up to and including `seq`. The unnamed consumer's name is empty.
 struct PutCursor {
   std::string account;
@@ -123,7 +151,8 @@ struct AddSend {
   std::optional<IdempotencyKey> key;
 };
 
-/// An entry as it is now; writes a ledger row when `from` differs from its state.
+/// An entry as it is now; writes a ledger row when `from` differs from its state. An entry that is
+/// not in `from` fails the batch with `conflict`.
 struct UpdateEntry {
   Entry entry;
   EntryState from = EntryState::queued;
@@ -131,9 +160,11 @@ struct UpdateEntry {
   std::string why;
 };
 
-using Change = std::variant<AppendFrame, CountEphemeral, PutCursor, AddSend, UpdateEntry>;
+using Change =
+    std::variant<AppendFrame, CountEphemeral, TrimFrames, PutCursor, AddSend, UpdateEntry>;
 
-/// Applied whole or not at all.
+/// Applied whole or not at all. At most one AddSend. An empty batch is a probe: it writes a row of
+/// the store's own, so its success says that the store is writable.
 struct Batch {
   std::vector<Change> changes;
 };
