@@ -1,0 +1,78 @@
+#include <algorithm>
+#include <boost/asio/this_coro.hpp>
+#include <net/waiting.hpp>
+
+namespace holdfast::net {
+
+Deadline::Deadline(const asio::any_io_executor& executor, std::function<void()> on_expiry)
+    : state_{std::make_shared<State>()}, timer_{executor} {
+  state_->on_expiry = std::move(on_expiry);
+}
+
+void Deadline::arm_at(Clock::time_point at) {
+  const std::uint64_t generation = ++state_->generation;
+  state_->expired = false;
+  timer_.expires_at(at);
+  timer_.async_wait(
+      [state = std::weak_ptr<State>{state_}, generation](const boost::system::error_code& ec) {
+        const auto alive = state.lock();
+        if (ec || !alive || alive->generation != generation) return;
+        alive->expired = true;
+        alive->on_expiry();
+      });
+}
+
+void Deadline::disarm() {
+  ++state_->generation;
+  timer_.cancel();
+}
+
+struct Turns::Waiter {
+  explicit Waiter(Turns* owner)
+      : turns{owner}, timer{owner->executor_, asio::steady_timer::time_point::max()} {
+    turns->waiting_.push_back(this);
+  }
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+  ~Waiter() {
+    // Cancelled while waiting, or after the turn came but before it was taken up.
+    std::erase(turns->waiting_, this);
+    if (granted) turns->pass_on();
+  }
+
+  Turns* turns;
+  asio::steady_timer timer;
+  bool granted = false;
+};
+
+Task<Turns::Turn> Turns::take() {
+  if (!taken_) {
+    taken_ = true;
+    co_return Turn{this};
+  }
+  Waiter waiter{this};
+  while (!waiter.granted) {
+    (void)co_await waiter.timer.async_wait(as_result);
+  }
+  waiter.granted = false;
+  co_return Turn{this};
+}
+
+void Turns::pass_on() {
+  if (waiting_.empty()) {
+    taken_ = false;
+    return;
+  }
+  Waiter* next = waiting_.front();
+  waiting_.pop_front();
+  next->granted = true;
+  next->timer.cancel();
+}
+
+Task<> wait_for(std::chrono::milliseconds time) {
+  asio::steady_timer timer{co_await asio::this_coro::executor};
+  timer.expires_after(time);
+  (void)co_await timer.async_wait(as_result);
+}
+
+}  // namespace holdfast::net
