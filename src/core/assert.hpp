@@ -1,4 +1,5 @@
-/// `HF_ASSERT`: what only a bug can make false. On in release: a wrong state must not reach the disk.
+/// `HF_ASSERT`: what only a bug can make false. On in release: a wrong state must not reach the
+/// disk.
 #pragma once
 
 namespace holdfast::core {

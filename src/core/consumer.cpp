@@ -134,15 +134,16 @@ void Consumer::page_failed(ClientId id, Now now) {
 
 void Consumer::ephemeral(const Frame& frame) {
   for (const auto& [id, client] : clients_)
-    if (!client.reading && client.next == last_ + 1 && client.window.size() < client.limits.count_max)
+    if (!client.reading && client.next == last_ + 1 &&
+        client.window.size() < client.limits.count_max)
       effects_.push_back(Deliver{id, frame});
 }
 
 /// The cursor is the highest sequence that all attached clients have acknowledged.
 void Consumer::advance() {
   if (clients_.empty()) return;
-  const auto slowest = std::ranges::min_element(
-      clients_, {}, [](const auto& item) { return item.second.acked; });
+  const auto slowest =
+      std::ranges::min_element(clients_, {}, [](const auto& item) { return item.second.acked; });
   if (slowest->second.acked <= cursor_) return;
   cursor_ = slowest->second.acked;
   save();

@@ -56,16 +56,16 @@ class Consumer {
  private:
   struct Client {
     explicit Client(Window window);
-    MessageBuffer<Seq> window;   ///< written or being written, not acknowledged
+    MessageBuffer<Seq> window;  ///< written or being written, not acknowledged
     Window limits;
-    Seq next = 1;                ///< the first that it was not given
+    Seq next = 1;  ///< the first that it was not given
     Seq acked = 0;
-    Seq asked = 0;               ///< the last that an acknowledgement was asked for
-    std::size_t unasked = 0;     ///< frames given since
+    Seq asked = 0;            ///< the last that an acknowledgement was asked for
+    std::size_t unasked = 0;  ///< frames given since
     std::optional<TimePoint> ask_by;
     std::optional<TimePoint> read_again_at;
     bool reading = false;
-    bool full = false;           ///< the next frame did not fit; until an acknowledgement
+    bool full = false;  ///< the next frame did not fit; until an acknowledgement
   };
 
   bool give(ClientId id, Client& client, const Frame& frame, Now now);

@@ -27,16 +27,40 @@ struct Dial {
   Generation generation;
   bool repeat_refused;  ///< a hint to a local address: repeat a refused connect for 250 ms
 };
-struct HangUp { LinkId link; Generation generation; };
-struct Identify { LinkId link; Generation generation; };
-struct Subscribe { LinkId link; Generation generation; };
-struct PauseReceive { LinkId link; Generation generation; };
-struct ResumeReceive { LinkId link; Generation generation; };
-struct Probe { LinkId link; Generation generation; };
-struct Transmit { LinkId link; Entry entry; };
+struct HangUp {
+  LinkId link;
+  Generation generation;
+};
+struct Identify {
+  LinkId link;
+  Generation generation;
+};
+struct Subscribe {
+  LinkId link;
+  Generation generation;
+};
+struct PauseReceive {
+  LinkId link;
+  Generation generation;
+};
+struct ResumeReceive {
+  LinkId link;
+  Generation generation;
+};
+struct Probe {
+  LinkId link;
+  Generation generation;
+};
+struct Transmit {
+  LinkId link;
+  Entry entry;
+};
 
 // --- to the store ---
-struct Commit { Ticket ticket; Batch batch; };
+struct Commit {
+  Ticket ticket;
+  Batch batch;
+};
 /// Read frames of the link's account after `after` for one client; answered by `Gateway::page()`.
 struct ReadFrames {
   LinkId link;
@@ -48,18 +72,24 @@ struct ReadFrames {
 
 // --- to clients ---
 /// Write this frame. `seq` 0: ephemeral.
-struct Deliver { ClientId client; Frame frame; };
+struct Deliver {
+  ClientId client;
+  Frame frame;
+};
 /// After the completed write of what was delivered: ask for a pong that carries `seq`. A poll is
 /// answered now, and counts once the peer's kernel has acknowledged it.
-struct AskAck { ClientId client; Seq seq; };
+struct AskAck {
+  ClientId client;
+  Seq seq;
+};
 
 /// What became of a submission.
 struct Answer {
   enum class Kind : std::uint8_t {
-    settled,   ///< every part is terminal
-    pending,   ///< durable, and not settled within the wait
-    known,     ///< the idempotency key belongs to a send that is settled: read it at `first_seq`
-    refused,   ///< nothing was accepted: `error`
+    settled,  ///< every part is terminal
+    pending,  ///< durable, and not settled within the wait
+    known,    ///< the idempotency key belongs to a send that is settled: read it at `first_seq`
+    refused,  ///< nothing was accepted: `error`
   };
   SubmissionId submission;
   Kind kind;
@@ -78,8 +108,8 @@ struct Transition {
   Reason reason;
   std::string evidence;
   std::uint32_t attempt_count;
-  Duration nominal_delay{};        ///< of the wait that begins, else 0
-  Duration actual_delay{};         ///< with jitter, flap guard and Retry-After
+  Duration nominal_delay{};  ///< of the wait that begins, else 0
+  Duration actual_delay{};   ///< with jitter, flap guard and Retry-After
   std::int64_t next_attempt_at_ms = 0;
 };
 /// An entry changed its state, durably.
@@ -89,13 +119,22 @@ struct EntryChanged {
   std::string why;
 };
 /// Frames became durable.
-struct Received { LinkId link; std::size_t frames; std::size_t duplicates; Seq last_seq; };
+struct Received {
+  LinkId link;
+  std::size_t frames;
+  std::size_t duplicates;
+  Seq last_seq;
+};
 /// Something a person should read: a phase past its deadline, a paused intake.
-struct Remark { LinkId link; std::int64_t at_ms; std::string text; };
+struct Remark {
+  LinkId link;
+  std::int64_t at_ms;
+  std::string text;
+};
 
-using Effect =
-    std::variant<Dial, HangUp, Identify, Subscribe, PauseReceive, ResumeReceive, Probe, Transmit,
-                 Commit, ReadFrames, Deliver, AskAck, Answer, Transition, EntryChanged, Received, Remark>;
+using Effect = std::variant<Dial, HangUp, Identify, Subscribe, PauseReceive, ResumeReceive, Probe,
+                            Transmit, Commit, ReadFrames, Deliver, AskAck, Answer, Transition,
+                            EntryChanged, Received, Remark>;
 using Effects = std::vector<Effect>;
 
 }  // namespace holdfast::core

@@ -54,7 +54,8 @@ void Intake::commit() {
   std::size_t frames = 0;
   std::uint64_t bytes = 0;
   for (const Frame& frame : waiting_) {
-    if (frames == frames_max_ || (frames > 0 && bytes + frame.bytes->size() > intake_commit_bytes_max))
+    if (frames == frames_max_ ||
+        (frames > 0 && bytes + frame.bytes->size() > intake_commit_bytes_max))
       break;
     bytes += frame.bytes->size();
     ++frames;
@@ -101,8 +102,7 @@ void Intake::committed(std::size_t frames, std::uint64_t ephemeral, const Result
   status_.duplicates += duplicates;
   status_.waiting = waiting_.size();
   if (!durable.empty()) status_.last_seq = durable.back().seq;
-  if (frames > 0)
-    effects_.push_back(Received{link_, durable.size(), duplicates, status_.last_seq});
+  if (frames > 0) effects_.push_back(Received{link_, durable.size(), duplicates, status_.last_seq});
   consumer_.appended(durable, now);
   if (!waiting_.empty()) commit();
   govern(now);
@@ -113,9 +113,9 @@ void Intake::govern(Now now) {
   if (!problem_.empty())
     owner_.pause(problem_, now);
   else if (bytes_ > bytes_max_)
-    owner_.pause("the disk is slower than the bridge: " + std::to_string(bytes_) +
-                     " bytes wait for it",
-                 now);
+    owner_.pause(
+        "the disk is slower than the bridge: " + std::to_string(bytes_) + " bytes wait for it",
+        now);
   else if (bytes_ <= bytes_max_ / 2)
     owner_.resume(now);
 }
@@ -152,16 +152,14 @@ void Gateway::start(const Recovered& recovered, Now now) {
   epoch_ = recovered.epoch;
   for (LinkId id = 0; id < options_.accounts.size(); ++id) {
     const AccountOptions& account = options_.accounts[id];
-    const auto known = std::ranges::find(recovered.accounts, account.account,
-                                         &AccountRecord::account);
-    const AccountRecord record =
-        known == recovered.accounts.end() ? AccountRecord{} : *known;
+    const auto known =
+        std::ranges::find(recovered.accounts, account.account, &AccountRecord::account);
+    const AccountRecord record = known == recovered.accounts.end() ? AccountRecord{} : *known;
     accounts_.push_back(
         std::make_unique<Account>(id, account, options_, record, rng_, effects_, commits_));
     std::vector<Entry> pending;
-    std::ranges::copy_if(recovered.pending, std::back_inserter(pending), [&](const Entry& entry) {
-      return entry.account == account.account;
-    });
+    std::ranges::copy_if(recovered.pending, std::back_inserter(pending),
+                         [&](const Entry& entry) { return entry.account == account.account; });
     outbox_.recover(id, std::move(pending), now);
   }
   for (LinkId id = 0; id < accounts_.size(); ++id) {
@@ -170,9 +168,10 @@ void Gateway::start(const Recovered& recovered, Now now) {
   }
 }
 
+void Gateway::drain() { outbox_.stop(); }
+
 void Gateway::stop(Now now) {
-  stopping_ = true;
-  outbox_.stop();
+  drain();
   for (const auto& account : accounts_) account->link.stop(now);
 }
 
@@ -246,9 +245,7 @@ void Gateway::attach(LinkId link, ClientId client, Window window) {
   accounts_.at(link)->consumer.attach(client, window);
 }
 
-void Gateway::detach(LinkId link, ClientId client) {
-  accounts_.at(link)->consumer.detach(client);
-}
+void Gateway::detach(LinkId link, ClientId client) { accounts_.at(link)->consumer.detach(client); }
 
 void Gateway::acknowledged(LinkId link, ClientId client, Seq seq) {
   accounts_.at(link)->consumer.acknowledged(client, seq);

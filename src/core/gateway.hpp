@@ -22,8 +22,8 @@ struct GatewayOptions {
   JitterKind jitter = JitterKind::equal;
   bool hints = true;
   OutboxOptions outbox{};
-  std::size_t intake_frames_max = 512;            ///< frames in one commit
-  std::uint64_t intake_bytes_max = 16ull << 20;   ///< waiting for the disk; above it reading stops
+  std::size_t intake_frames_max = 512;           ///< frames in one commit
+  std::uint64_t intake_bytes_max = 16ull << 20;  ///< waiting for the disk; above it reading stops
 };
 
 /// What came in for one account since the start of the process.
@@ -46,7 +46,8 @@ class Intake {
 
  private:
   void commit();
-  void committed(std::size_t frames, std::uint64_t ephemeral, const Result<Applied>& result, Now now);
+  void committed(std::size_t frames, std::uint64_t ephemeral, const Result<Applied>& result,
+                 Now now);
   void govern(Now now);
 
   LinkId link_;
@@ -73,7 +74,11 @@ class Gateway {
 
   /// Begins with what the store recovered.
   void start(const Recovered& recovered, Now now);
-  /// No new work: links hang up, nothing new is transmitted. `settled()` says when all is durable.
+  /// No new work: submissions are refused and nothing new is transmitted. `quiet()` says when every
+  /// call upstream has its outcome.
+  void drain();
+  [[nodiscard]] bool quiet() const { return outbox_.quiet(); }
+  /// Links hang up. `settled()` says when everything is durable.
   void stop(Now now);
   [[nodiscard]] bool settled() const;
 
@@ -89,7 +94,8 @@ class Gateway {
 
   // The store.
   void committed(Ticket ticket, const Result<Applied>& result, Now now);
-  void page(LinkId link, ClientId client, const std::vector<Frame>& frames, Seq read_up_to, Now now);
+  void page(LinkId link, ClientId client, const std::vector<Frame>& frames, Seq read_up_to,
+            Now now);
   void page_failed(LinkId link, ClientId client, Now now);
 
   // Callers.
@@ -113,7 +119,9 @@ class Gateway {
   [[nodiscard]] const std::string& account(LinkId link) const { return accounts_.at(link)->name; }
   [[nodiscard]] const Link& link(LinkId link) const { return accounts_.at(link)->link; }
   [[nodiscard]] const Consumer& consumer(LinkId link) const { return accounts_.at(link)->consumer; }
-  [[nodiscard]] const IntakeStatus& intake(LinkId link) const { return accounts_.at(link)->intake.status(); }
+  [[nodiscard]] const IntakeStatus& intake(LinkId link) const {
+    return accounts_.at(link)->intake.status();
+  }
   [[nodiscard]] OutboxStatus outbox(LinkId link) const { return outbox_.status(link); }
   [[nodiscard]] std::uint64_t epoch() const noexcept { return epoch_; }
 
@@ -137,7 +145,6 @@ class Gateway {
   Outbox outbox_;
   std::vector<std::unique_ptr<Account>> accounts_;
   std::uint64_t epoch_ = 0;
-  bool stopping_ = false;
 };
 
 }  // namespace holdfast::core

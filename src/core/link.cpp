@@ -7,12 +7,18 @@ namespace holdfast::core {
 
 const char* to_string(Phase phase) noexcept {
   switch (phase) {
-    case Phase::none: return "none";
-    case Phase::identify: return "identify";
-    case Phase::subscribe: return "subscribe";
-    case Phase::catch_up: return "catch-up";
-    case Phase::reconcile: return "reconcile";
-    case Phase::sessions: return "sessions";
+    case Phase::none:
+      return "none";
+    case Phase::identify:
+      return "identify";
+    case Phase::subscribe:
+      return "subscribe";
+    case Phase::catch_up:
+      return "catch-up";
+    case Phase::reconcile:
+      return "reconcile";
+    case Phase::sessions:
+      return "sessions";
   }
   return "none";
 }
@@ -87,9 +93,8 @@ void Link::move_to(ConnectionState to, Reason reason, std::string evidence, Now 
 }
 
 void Link::schedule(bool first_of_process, Now now) {
-  const std::uint32_t attempt = manager_.attempt_count() == UINT32_MAX
-                                    ? UINT32_MAX
-                                    : manager_.attempt_count() + 1;
+  const std::uint32_t attempt =
+      manager_.attempt_count() == UINT32_MAX ? UINT32_MAX : manager_.attempt_count() + 1;
   schedule_.plan(attempt, first_of_process, rng_, now.steady);
   hint_.clear();
   const Duration wait = schedule_.current().actual;
@@ -258,12 +263,21 @@ void Link::phase_overdue(Now now) {
                               std::string{"synchronisation goes on without '"} + to_string(phase_) +
                                   "', which is past its deadline"});
   switch (phase_) {
-    case Phase::identify: enter(Phase::subscribe, now); return;
-    case Phase::subscribe: enter(Phase::catch_up, now); return;
-    case Phase::catch_up: enter(Phase::reconcile, now); return;
-    case Phase::reconcile: enter(Phase::sessions, now); return;
+    case Phase::identify:
+      enter(Phase::subscribe, now);
+      return;
+    case Phase::subscribe:
+      enter(Phase::catch_up, now);
+      return;
+    case Phase::catch_up:
+      enter(Phase::reconcile, now);
+      return;
+    case Phase::reconcile:
+      enter(Phase::sessions, now);
+      return;
     case Phase::sessions:
-    case Phase::none: return;
+    case Phase::none:
+      return;
   }
 }
 
@@ -314,16 +328,20 @@ void Link::tick(Now now) {
   }
   if (!connected()) return;
   switch (liveness_.check(now.steady)) {
-    case Liveness::Verdict::alive: break;
-    case Liveness::Verdict::probe: effects_.push_back(Probe{id_, generation_}); break;
+    case Liveness::Verdict::alive:
+      break;
+    case Liveness::Verdict::probe:
+      effects_.push_back(Probe{id_, generation_});
+      break;
     case Liveness::Verdict::dead:
       // The silent connection stays until its successor has subscribed: should it revive, what it
       // brings is stored. One such is enough.
       if (older_) effects_.push_back(HangUp{id_, *older_});
       older_ = generation_;
       open_ = false;
-      drop(Failure{Reason::silent, "no byte came for 18 s, though the bridge was asked for one", {}},
-           now);
+      drop(
+          Failure{Reason::silent, "no byte came for 18 s, though the bridge was asked for one", {}},
+          now);
       return;
   }
   if (phase_ == Phase::catch_up && now.steady >= last_frame_ + catch_up_quiet)

@@ -38,7 +38,7 @@ struct LinkStatus {
   std::int64_t phase_deadline_ms = 0;
   std::uint64_t phase_frames = 0;  ///< that came during catch-up
   bool paused = false;
-  std::string note;            ///< something odd about the bridge, for people
+  std::string note;  ///< something odd about the bridge, for people
   std::string bridge_version;
   bool send_ok = true;
   bool send_known = false;
@@ -116,13 +116,13 @@ class Link {
   AttemptSchedule schedule_;
   Liveness liveness_;
 
-  Generation generation_ = 0;          ///< of the newest attempt
+  Generation generation_ = 0;  ///< of the newest attempt
   bool stopped_ = true;
   bool dialing_ = false;
-  bool open_ = false;                  ///< the newest connection stands
-  std::optional<Generation> older_;    ///< overlapped: may append until its successor subscribed
+  bool open_ = false;                ///< the newest connection stands
+  std::optional<Generation> older_;  ///< overlapped: may append until its successor subscribed
   TimePoint answer_by_{};
-  std::string hint_;                   ///< what ended the present wait
+  std::string hint_;  ///< what ended the present wait
 
   Phase phase_ = Phase::none;
   TimePoint phase_started_{};

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <core/time.hpp>
-#include <optional>
+#include <cstdint>
 
 namespace holdfast::core {
 
@@ -29,24 +29,26 @@ class Liveness {
   /// A byte came, or the connection was made. Ends the silence.
   void activity(TimePoint now) noexcept {
     last_activity_ = std::max(last_activity_, now);
-    probed_at_.reset();
+    probed_ = false;
   }
 
   [[nodiscard]] Verdict check(TimePoint now) noexcept {
     if (now < deadline()) return Verdict::alive;
-    if (probed_at_) return Verdict::dead;
+    if (probed_) return Verdict::dead;
+    probed_ = true;
     probed_at_ = now;
     return Verdict::probe;
   }
 
   /// When the next check can say something other than `alive`.
   [[nodiscard]] TimePoint deadline() const noexcept {
-    return probed_at_ ? *probed_at_ + dead_after_probe : last_activity_ + probe_after;
+    return probed_ ? probed_at_ + dead_after_probe : last_activity_ + probe_after;
   }
 
  private:
   TimePoint last_activity_{};
-  std::optional<TimePoint> probed_at_;  ///< while a probe is unanswered
+  TimePoint probed_at_{};
+  bool probed_ = false;  ///< a probe is unanswered
 };
 
 }  // namespace holdfast::core

@@ -42,17 +42,15 @@ void Outbox::recover(LinkId link, std::vector<Entry> pending, Now now) {
 void Outbox::submit(Submission submission, Now now) {
   HF_ASSERT(!submission.recipients.empty());
   const auto refuse = [&](Error error) {
-    effects_.push_back(Answer{.submission = submission.id,
-                              .kind = Answer::Kind::refused,
-                              .error = std::move(error)});
+    effects_.push_back(Answer{
+        .submission = submission.id, .kind = Answer::Kind::refused, .error = std::move(error)});
   };
   const std::size_t parts = submission.recipients.size();
   if (stopped_) return refuse({Errc::unavailable, "Holdfast is stopping"});
   if (live_.size() + accepting_ + parts > options_.pending_max)
-    return refuse({Errc::queue_full, "the outbox holds " +
-                                         std::to_string(live_.size() + accepting_) +
-                                         " sends that wait; its bound is " +
-                                         std::to_string(options_.pending_max)});
+    return refuse({Errc::queue_full,
+                   "the outbox holds " + std::to_string(live_.size() + accepting_) +
+                       " sends that wait; its bound is " + std::to_string(options_.pending_max)});
   const std::uint64_t bytes = submission.body.size() * parts;
   if (bytes_ + bytes > options_.pending_bytes_max)
     return refuse({Errc::queue_full, "the outbox holds " + std::to_string(bytes_) +
@@ -66,8 +64,7 @@ void Outbox::submit(Submission submission, Now now) {
   entry.account = submission.account;
   entry.operation = submission.operation;
   entry.created_at_ms = now.wall_ms;
-  entry.expires_at_ms =
-      now.wall_ms + submission.expires_in.value_or(options_.expires_in).count();
+  entry.expires_at_ms = now.wall_ms + submission.expires_in.value_or(options_.expires_in).count();
   entry.provisional_timestamp = lane.last_provisional;
   entry.body_bytes = submission.body.size();
   std::vector<Entry> entries(parts, entry);
@@ -77,11 +74,11 @@ void Outbox::submit(Submission submission, Now now) {
   bytes_ += bytes;
   Batch batch = batch_of(AddSend{entries, std::move(submission.body), submission.key});
   const LinkId link = submission.link;
-  commits_.submit(link, std::move(batch), [this, submission = std::move(submission),
-                                     entries = std::move(entries)](const Result<Applied>& result,
-                                                                   Now then) mutable {
-    accepted(submission, std::move(entries), result, then);
-  });
+  commits_.submit(link, std::move(batch),
+                  [this, submission = std::move(submission), entries = std::move(entries)](
+                      const Result<Applied>& result, Now then) mutable {
+                    accepted(submission, std::move(entries), result, then);
+                  });
 }
 
 void Outbox::accepted(const Submission& submission, std::vector<Entry> entries,
@@ -271,27 +268,29 @@ void Outbox::dispatch(Live& live, Now now) {
   live.busy = true;
   ++lanes_[live.link].in_flight;
   Batch batch = batch_of(UpdateEntry{next, EntryState::queued, now.wall_ms, ""});
-  commits_.submit(live.link, std::move(batch), [this, seq, next](const Result<Applied>& result, Now then) {
-    Live& entry = live_.at(seq);
-    Lane& lane = lanes_[entry.link];
-    entry.busy = false;
-    if (!result) {
-      --lane.in_flight;
-      entry.ready_at = then.steady + commit_retry_after;
-      offer_head(lane, entry.entry.recipient);
-      pump(entry.link, then);
-      return;
-    }
-    entry.entry = next;
-    recount(lane, next, EntryState::queued);
-    effects_.push_back(EntryChanged{next, EntryState::queued, ""});
-    if (stopped_) {
-      --lane.in_flight;
-      change(entry, EntryState::queued, "Holdfast stopped before the first byte was written", then);
-      return;
-    }
-    effects_.push_back(Transmit{entry.link, next});
-  });
+  commits_.submit(live.link, std::move(batch),
+                  [this, seq, next](const Result<Applied>& result, Now then) {
+                    Live& entry = live_.at(seq);
+                    Lane& lane = lanes_[entry.link];
+                    entry.busy = false;
+                    if (!result) {
+                      --lane.in_flight;
+                      entry.ready_at = then.steady + commit_retry_after;
+                      offer_head(lane, entry.entry.recipient);
+                      pump(entry.link, then);
+                      return;
+                    }
+                    entry.entry = next;
+                    recount(lane, next, EntryState::queued);
+                    effects_.push_back(EntryChanged{next, EntryState::queued, ""});
+                    if (stopped_) {
+                      --lane.in_flight;
+                      change(entry, EntryState::queued,
+                             "Holdfast stopped before the first byte was written", then);
+                      return;
+                    }
+                    effects_.push_back(Transmit{entry.link, next});
+                  });
 }
 
 // --- Outcomes -----------------------------------------------------------------------------------
@@ -309,6 +308,7 @@ void Outbox::outcome(Seq seq, const SendOutcome& outcome, Now now) {
       live.entry.timestamp = outcome.timestamp;
       lane.undeclared_limits = 0;
       lane.challenge_token.clear();
+      lane.frozen_until_ms = 0;
       change(live, EntryState::sent, outcome.why, now);
       break;
     case SendOutcome::Kind::failed:
@@ -346,7 +346,7 @@ void Outbox::rate_limited(Live& live, const SendOutcome& outcome, Now now) {
   const TimePoint until = now.steady + pause;
   if (outcome.scope == SendOutcome::Scope::account || !outcome.challenge_token.empty()) {
     lane.limiter.freeze_account(until);
-    lane.frozen_until = until;
+    lane.frozen_until_ms = now.wall_ms + pause.count();
     lane.challenge_token = outcome.challenge_token;
   } else {
     lane.limiter.freeze_recipient(live.entry.recipient, until);
@@ -372,18 +372,19 @@ void Outbox::write(Seq seq, Wanted wanted, Now now) {
   const EntryState from = live_.at(seq).entry.state;
   const LinkId link = live_.at(seq).link;
   Batch batch = batch_of(UpdateEntry{wanted.entry, from, now.wall_ms, wanted.why});
-  commits_.submit(link, std::move(batch), [this, seq, from, wanted = std::move(wanted)](
-                                        const Result<Applied>& result, Now then) {
-    if (!result) {
-      retries_.emplace(then.steady + commit_retry_after, seq);
-      wanted_.insert_or_assign(seq, wanted);
-      return;
-    }
-    Live& live = live_.at(seq);
-    live.entry = wanted.entry;
-    live.busy = false;
-    changed(live, from, wanted.why, then);
-  });
+  commits_.submit(
+      link, std::move(batch),
+      [this, seq, from, wanted = std::move(wanted)](const Result<Applied>& result, Now then) {
+        if (!result) {
+          retries_.emplace(then.steady + commit_retry_after, seq);
+          wanted_.insert_or_assign(seq, wanted);
+          return;
+        }
+        Live& live = live_.at(seq);
+        live.entry = wanted.entry;
+        live.busy = false;
+        changed(live, from, wanted.why, then);
+      });
 }
 
 void Outbox::recount(Lane& lane, const Entry& entry, EntryState from) {
@@ -503,7 +504,8 @@ void Outbox::tick(Now now) {
       change(live, EntryState::expired, "it could not be sent before it expired", now);
     }
   }
-  while (due(patience_)) answer(callers_.at(patience_.begin()->second).first, Answer::Kind::pending);
+  while (due(patience_))
+    answer(callers_.at(patience_.begin()->second).first, Answer::Kind::pending);
   for (LinkId link = 0; link < lanes_.size(); ++link)
     if (const auto& wake = lanes_[link].wake; wake && *wake <= now.steady) pump(link, now);
 }
@@ -526,10 +528,10 @@ OutboxStatus Outbox::status(LinkId link) const {
                       .unknown = lane.count[index(EntryState::unknown)],
                       .held = lane.count[index(EntryState::held)],
                       .bytes = lane.bytes,
-                      .frozen_until = lane.frozen_until,
+                      .frozen_until_ms = lane.frozen_until_ms,
                       .challenge_token = lane.challenge_token};
-  const auto oldest = std::ranges::find_if(
-      live_, [&](const auto& item) { return item.second.link == link; });
+  const auto oldest =
+      std::ranges::find_if(live_, [&](const auto& item) { return item.second.link == link; });
   if (oldest != live_.end()) status.oldest_ms = oldest->second.entry.created_at_ms;
   return status;
 }

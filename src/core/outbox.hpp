@@ -20,7 +20,7 @@ namespace holdfast::core {
 
 struct OutboxOptions {
   RateLimiter::Options pacing{};
-  std::size_t pending_max = 100'000;             ///< entries that are not terminal; more: queue_full
+  std::size_t pending_max = 100'000;  ///< entries that are not terminal; more: queue_full
   std::uint64_t pending_bytes_max = 1ull << 30;  ///< of their bodies; more: queue_full
   std::size_t in_flight_max = 16;                ///< calls under way per link
   Duration expires_in{7 * 24 * 3'600'000};       ///< unless the caller says otherwise
@@ -34,9 +34,9 @@ struct Submission {
   std::string account;
   std::vector<std::string> recipients;  ///< one entry each, under one send
   Operation operation = Operation::send;
-  std::string body;                     ///< JSON in signal-cli-rest-api's shape
+  std::string body;  ///< JSON in signal-cli-rest-api's shape
   std::optional<IdempotencyKey> key;
-  Duration wait{};                      ///< how long its caller waits for the outcome; 0: not at all
+  Duration wait{};  ///< how long its caller waits for the outcome; 0: not at all
   std::optional<Duration> expires_in;
 };
 
@@ -44,9 +44,9 @@ struct Submission {
 struct OutboxStatus {
   std::size_t queued = 0, sending = 0, unknown = 0, held = 0;
   std::uint64_t bytes = 0;
-  std::int64_t oldest_ms = 0;       ///< creation of the oldest pending entry; 0: none
-  std::optional<TimePoint> frozen_until;  ///< Signal asked us to wait
-  std::string challenge_token;      ///< proof is required
+  std::int64_t oldest_ms = 0;        ///< creation of the oldest pending entry; 0: none
+  std::int64_t frozen_until_ms = 0;  ///< Signal asked us to wait until then; 0: it did not
+  std::string challenge_token;       ///< proof is required
 };
 
 class Outbox {
@@ -80,8 +80,8 @@ class Outbox {
   struct Live {
     LinkId link = 0;
     Entry entry;
-    TimePoint ready_at{};        ///< not before (backoff, pacing)
-    TimePoint settle_by{};       ///< `unknown`: the policy applies then
+    TimePoint ready_at{};   ///< not before (backoff, pacing)
+    TimePoint settle_by{};  ///< `unknown`: the policy applies then
     TimePoint expires_at{};
     std::uint32_t failures = 0;  ///< "not sent" in a row
     bool busy = false;           ///< a commit about it is under way
@@ -104,7 +104,7 @@ class Outbox {
     bool may_send = false, ready = false, receiving = false;
     std::int64_t last_provisional = 0;
     std::uint32_t undeclared_limits = 0;  ///< rate limits without a time, in a row
-    std::optional<TimePoint> frozen_until;
+    std::int64_t frozen_until_ms = 0;
     std::string challenge_token;
   };
   struct Wanted {  ///< a change whose commit failed; tried again

@@ -20,12 +20,13 @@ struct SendOutcome {
   enum class Scope : std::uint8_t { recipient, account };
 
   Kind kind = Kind::ambiguous;
-  std::int64_t timestamp = 0;  ///< `sent`: the message's id, ms
-  std::string why;             ///< one sentence; the bridge's own words where it gave some
-  int status = 0;              ///< `failed`: the HTTP status for the caller, 4xx
+  std::int64_t timestamp = 0;           ///< `sent`: the message's id, ms
+  std::string why;                      ///< one sentence; the bridge's own words where it gave some
+  int status = 0;                       ///< `failed`: the HTTP status for the caller, 4xx
   std::optional<Duration> retry_after;  ///< `rate_limited`: as declared; nothing: not declared
   Scope scope = Scope::recipient;
-  std::string challenge_token;  ///< `rate_limited`: proof is required, a person must solve a captcha
+  std::string
+      challenge_token;  ///< `rate_limited`: proof is required, a person must solve a captcha
 };
 
 }  // namespace holdfast::core

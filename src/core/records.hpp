@@ -22,7 +22,18 @@ using Seq = std::uint64_t;
 using Identity = std::array<std::uint8_t, 16>;
 
 enum class FrameKind : std::uint8_t {
-  data, edit, reaction, remote_delete, receipt, typing, sync, call, story, exception, other, malformed
+  data,
+  edit,
+  reaction,
+  remote_delete,
+  receipt,
+  typing,
+  sync,
+  call,
+  story,
+  exception,
+  other,
+  malformed
 };
 [[nodiscard]] const char* to_string(FrameKind kind) noexcept;
 
@@ -32,13 +43,21 @@ struct Frame {
   std::int64_t received_at_ms = 0;
   FrameKind kind = FrameKind::other;
   Identity identity{};
-  std::optional<std::int64_t> server_received_ms;  ///< Signal's server clock, where the bridge says it
-  std::shared_ptr<const std::string> bytes;        ///< `{"envelope":…,"account":…}`, verbatim
+  std::optional<std::int64_t>
+      server_received_ms;                    ///< Signal's server clock, where the bridge says it
+  std::shared_ptr<const std::string> bytes;  ///< `{"envelope":…,"account":…}`, verbatim
 };
 
 /// The life of an outbox entry (design §2). `sent`, `failed`, `cancelled`, `expired` are terminal.
 enum class EntryState : std::uint8_t {
-  queued, sending, sent, failed, unknown, held, cancelled, expired
+  queued,
+  sending,
+  sent,
+  failed,
+  unknown,
+  held,
+  cancelled,
+  expired
 };
 [[nodiscard]] const char* to_string(EntryState state) noexcept;
 [[nodiscard]] constexpr bool is_terminal(EntryState state) noexcept {
@@ -50,15 +69,19 @@ enum class EntryState : std::uint8_t {
 [[nodiscard]] constexpr bool is_legal(EntryState from, EntryState to) noexcept {
   using enum EntryState;
   switch (from) {
-    case queued: return to == sending || to == cancelled || to == expired;
-    case sending: return to == sent || to == failed || to == queued || to == unknown;
+    case queued:
+      return to == sending || to == cancelled || to == expired;
+    case sending:
+      return to == sent || to == failed || to == queued || to == unknown;
     case unknown:
       return to == sent || to == queued || to == held || to == cancelled || to == expired;
-    case held: return to == queued || to == sent || to == cancelled || to == expired;
+    case held:
+      return to == queued || to == sent || to == cancelled || to == expired;
     case sent:
     case failed:
     case cancelled:
-    case expired: return false;
+    case expired:
+      return false;
   }
   return false;
 }
@@ -69,8 +92,8 @@ enum class Operation : std::uint8_t { send, reaction, remove_reaction, receipt, 
 
 /// One call to make upstream, to one recipient or group. The body is stored once and separately.
 struct Entry {
-  Seq seq = 0;       ///< given by the store's writer; its external name is `entry_id()`
-  Seq first_seq = 0; ///< the first entry of the same send; == seq for a single recipient
+  Seq seq = 0;              ///< given by the store's writer; its external name is `entry_id()`
+  Seq first_seq = 0;        ///< the first entry of the same send; == seq for a single recipient
   std::uint32_t parts = 1;  ///< how many entries the send has; their sequences are consecutive
   std::string account;
   std::string recipient;  ///< "+N", an ACI, a user name, or "group.…": the conversation
@@ -177,17 +200,17 @@ struct KnownSend {
 
 /// What a durable batch gave, in the order of its changes.
 struct Applied {
-  std::vector<Seq> frame_seqs;  ///< one per AppendFrame; 0 = a duplicate, not stored again
-  Seq first_entry_seq = 0;      ///< of AddSend
+  std::vector<Seq> frame_seqs;     ///< one per AppendFrame; 0 = a duplicate, not stored again
+  Seq first_entry_seq = 0;         ///< of AddSend
   std::optional<KnownSend> known;  ///< AddSend met its key: nothing was applied
 };
 
 /// Everything about an account that a start needs.
 struct AccountRecord {
   std::string account;
-  Seq last_seq = 0;    ///< of its inbound log
-  Seq first_seq = 1;   ///< the oldest that is still stored
-  Seq cursor = 0;      ///< of the unnamed consumer
+  Seq last_seq = 0;   ///< of its inbound log
+  Seq first_seq = 1;  ///< the oldest that is still stored
+  Seq cursor = 0;     ///< of the unnamed consumer
   std::uint64_t duplicates = 0;
   std::uint64_t ephemeral = 0;
 };

@@ -25,9 +25,9 @@ struct Config {
   core::JitterKind jitter = core::JitterKind::equal;
   bool hints = true;
   RateLimiterOptions pacing{};
-  core::Duration send_wait{3'000};      ///< how long /v2/send waits for the real timestamp
-  std::vector<std::string> tokens;      ///< any of them opens every face; empty: see `auth_none`
-  bool auth_none = false;               ///< `[auth] mode = "none"`: beyond loopback without a token
+  core::Duration send_wait{3'000};  ///< how long /v2/send waits for the real timestamp
+  std::vector<std::string> tokens;  ///< any of them opens every face; empty: see `auth_none`
+  bool auth_none = false;           ///< `[auth] mode = "none"`: beyond loopback without a token
   std::vector<std::string> allowed_hosts;  ///< further Host names that are not foreign
 };
 

@@ -27,7 +27,6 @@ class Receiver {
   virtual void ask_ack(core::Seq seq) = 0;
 };
 
-
 /// One link as the status shows it.
 struct LinkView {
   core::LinkId id = 0;
@@ -44,7 +43,8 @@ struct LinkView {
 
 /// Makes the bridge of one account; the tests give another one.
 using BridgeFactory = std::function<Result<std::unique_ptr<upstream::Bridge>>(
-    net::asio::io_context&, const net::Url&, const std::string& account, upstream::BridgeListener&)>;
+    net::asio::io_context&, const net::Url&, const std::string& account,
+    upstream::BridgeListener&)>;
 
 class Daemon {
  public:
@@ -64,7 +64,8 @@ class Daemon {
   core::ClientId attach(core::LinkId link, core::Window window, Receiver& receiver);
   void detach(core::LinkId link, core::ClientId client);
   void acknowledged(core::LinkId link, core::ClientId client, core::Seq seq);
-  /// Accepts a send and waits for its outcome, at most `submission.wait`. `submission.id` is given here.
+  /// Accepts a send and waits for its outcome, at most `submission.wait`. `submission.id` is given
+  /// here.
   net::Task<core::Answer> submit(core::Submission submission);
   bool retry_now(core::LinkId link);
   [[nodiscard]] upstream::Bridge& bridge(core::LinkId link);
@@ -84,6 +85,8 @@ class Daemon {
 
  private:
   struct Impl;
+  static net::Task<void> wait_until(Impl& impl, bool (core::Gateway::*condition)() const,
+                                    std::chrono::milliseconds within);
   std::unique_ptr<Impl> impl_;
 };
 

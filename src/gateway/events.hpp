@@ -12,9 +12,9 @@
 namespace holdfast::gateway {
 
 struct Event {
-  std::uint64_t id;   ///< dense from 1 in this process
-  std::string type;   ///< "transition", "entry", "received", "remark", "link", "store"
-  std::string json;   ///< one object, one line
+  std::uint64_t id;  ///< dense from 1 in this process
+  std::string type;  ///< "transition", "entry", "received", "remark", "link", "store"
+  std::string json;  ///< one object, one line
 };
 
 /// For one thread.
@@ -43,6 +43,7 @@ class EventLog {
   }
   void unwatch(WatcherId id) { watchers_.erase(id); }
 
+  [[nodiscard]] bool watched() const noexcept { return !watchers_.empty(); }
   [[nodiscard]] std::uint64_t last_id() const noexcept { return last_; }
 
  private:

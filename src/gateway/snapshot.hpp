@@ -6,7 +6,8 @@
 
 namespace holdfast::gateway {
 
-/// `/holdfast/v1/links` → `links[]`. Times are Unix milliseconds (`…_at`, `since`), 0 or null: none.
+/// `/holdfast/v1/links` → `links[]`. Times are Unix milliseconds (`…_at`, `since`), 0 or null:
+/// none.
 [[nodiscard]] boost::json::object link_json(const LinkView& view);
 /// `/holdfast/v1/status`: version, epoch, uptime, links, store, and whether all is ready.
 [[nodiscard]] boost::json::object status_json(const Daemon& daemon);
