@@ -53,13 +53,13 @@ struct Transition {
 /// Every valid transition. A pair that is not here is refused.
 // clang-format off
 inline constexpr std::array valid_transitions{
-    Transition{State::connected,      State::disconnected, Effect::keep},      // the link dropped
-    Transition{State::disconnected,   State::reconnecting, Effect::increase},  // an attempt is scheduled
-    Transition{State::reconnecting,   State::connected,    Effect::reset},     // the attempt succeeded
-    Transition{State::reconnecting,   State::disconnected, Effect::keep},      // the attempt failed
-    Transition{State::connected,      State::syncing,      Effect::keep},      // synchronisation starts
-    Transition{State::syncing,        State::connected,    Effect::reset},     // synchronisation is complete
-    Transition{State::syncing,        State::disconnected, Effect::keep},      // the link dropped
+    Transition{State::connected,    State::disconnected, Effect::keep},      // link dropped
+    Transition{State::disconnected, State::reconnecting, Effect::increase},  // attempt scheduled
+    Transition{State::reconnecting, State::connected,    Effect::reset},     // attempt succeeded
+    Transition{State::reconnecting, State::disconnected, Effect::keep},      // attempt failed
+    Transition{State::connected,    State::syncing,      Effect::keep},      // sync starts
+    Transition{State::syncing,      State::connected,    Effect::reset},     // sync complete
+    Transition{State::syncing,      State::disconnected, Effect::keep},      // link dropped
 };
 // clang-format on
 
