@@ -35,7 +35,7 @@ class TokenBucket {
 
   /// Takes a token if there is one.
   bool try_acquire(TimePoint now) noexcept {
-    now = std::max(now, full_since_);
+    now = counted(now);
     if (now >= full_at()) {
       full_since_ = now;
       taken_ = 0;
@@ -49,7 +49,7 @@ class TokenBucket {
   /// How long until a token is there, rounded up to a millisecond; 0 if one is there.
   [[nodiscard]] Duration wait(TimePoint now) const noexcept {
     const TimePoint at = next_at();
-    now = std::max(now, full_since_);
+    now = counted(now);
     return at <= now ? Duration::zero() : at - now;
   }
 
@@ -57,6 +57,12 @@ class TokenBucket {
   [[nodiscard]] TimePoint full_at() const noexcept { return after_full(taken_); }
 
  private:
+  /// `now` as it counts: never before the bucket was last full, and never the clock's last instant,
+  /// which stands for "never".
+  [[nodiscard]] TimePoint counted(TimePoint now) const noexcept {
+    return std::min(std::max(now, full_since_), TimePoint::max() - Duration{1});
+  }
+
   /// When the next token is there.
   [[nodiscard]] TimePoint next_at() const noexcept {
     return taken_ < burst_ ? full_since_ : after_full(taken_ + 1 - burst_);
