@@ -23,7 +23,7 @@ enum class OverflowPolicy {
 struct MessageBufferOptions {
   std::size_t count_max = 256;        ///< items; 0: nothing is ever accepted
   std::size_t bytes_max = 1U << 20U;  ///< sum of the sizes given to `push()`
-  std::optional<Duration> ttl;        ///< an item expires when it is this old; nothing: never
+  std::optional<Duration> ttl = {};   ///< an item expires when it is this old; nothing: never
   OverflowPolicy overflow = OverflowPolicy::reject;
   /// An item larger than `bytes_max` is accepted while the buffer is empty; otherwise never.
   bool allow_oversized_single = false;
