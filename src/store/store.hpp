@@ -31,8 +31,8 @@ struct FramePage {
 
 /// Which entries to list, newest first.
 struct EntryQuery {
-  std::string account;                           ///< empty: all
-  std::optional<core::EntryState> state;         ///< nothing: all
+  std::string account{};                         ///< empty: all
+  std::optional<core::EntryState> state{};       ///< nothing: all
   core::Seq before = UINT64_MAX;                 ///< page on from here
   std::size_t count_max = 100;
 };
@@ -58,8 +58,12 @@ struct StoreStatus {
 struct AuditReport {
   struct Inbound {
     std::string account;
-    std::uint64_t received = 0, stored = 0, duplicate = 0, ephemeral = 0, trimmed = 0;
-    core::Seq first_seq = 1, last_seq = 0;
+    std::uint64_t received = 0;
+    std::uint64_t stored = 0;  ///< ever: rows that are there and those trimmed since
+    std::uint64_t duplicate = 0, ephemeral = 0;
+    std::uint64_t trimmed = 0;  ///< of `stored`
+    core::Seq first_seq = 1;    ///< the oldest that is still there
+    core::Seq last_seq = 0;
   };
   std::vector<Inbound> inbound;
   std::uint64_t accepted = 0;                       ///< sequences ever given to entries
