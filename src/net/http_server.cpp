@@ -140,8 +140,9 @@ class ChunkedStream final : public ResponseStream,
 
 class ExchangeImpl final : public Exchange {
  public:
-  ExchangeImpl(HttpRequest request, ByteStreamPtr& stream, bool keep_alive)
-      : request_{std::move(request)}, stream_{stream}, keep_alive_{keep_alive} {}
+  ExchangeImpl(HttpRequest request, ByteStreamPtr& stream, boost::beast::flat_buffer& buffer,
+               bool keep_alive)
+      : request_{std::move(request)}, stream_{stream}, buffer_{buffer}, keep_alive_{keep_alive} {}
 
   [[nodiscard]] const HttpRequest& request() const override { return request_; }
   [[nodiscard]] HttpRequest& request() override { return request_; }
@@ -149,6 +150,10 @@ class ExchangeImpl final : public Exchange {
   Task<Result<std::shared_ptr<WebSocket>>> accept_websocket(
       std::size_t message_bytes_max) override {
     take();
+    // What the peer sent behind its request is its first frames.
+    const auto early = buffer_.cdata();
+    stream_->put_back(std::string{static_cast<const char*>(early.data()), early.size()});
+    buffer_.consume(early.size());
     auto accepted =
         co_await accept_websocket_over(std::move(stream_), &request_, message_bytes_max);
     co_return accepted;
@@ -208,6 +213,7 @@ class ExchangeImpl final : public Exchange {
 
   HttpRequest request_;
   ByteStreamPtr& stream_;
+  boost::beast::flat_buffer& buffer_;
   bool keep_alive_;
   bool taken_ = false;
   std::shared_ptr<ChunkedStream> chunks_;
@@ -278,7 +284,7 @@ class Connection {
       co_return false;
     }
     const bool keep_alive = parser.keep_alive() && !server_->stopping;
-    ExchangeImpl exchange{to_request(parser), stream_, keep_alive};
+    ExchangeImpl exchange{to_request(parser), stream_, buffer_, keep_alive};
     std::optional<HttpResponse> response;
     bool failed = false;
     try {

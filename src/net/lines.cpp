@@ -17,24 +17,26 @@ class LineBuffer {
  public:
   explicit LineBuffer(std::size_t line_bytes_max) : line_bytes_max_{line_bytes_max} {}
 
+  enum class Found { nothing, line, too_long };
+
   /// The next whole line, if there is one. Each byte is looked at once.
-  bool take_line(std::string& line) {
-    if (scanned_ == end_) return false;
+  Found take_line(std::string& line) {
+    if (scanned_ == end_) return over_limit(end_ - begin_) ? Found::too_long : Found::nothing;
     const void* found = std::memchr(memory_.data() + scanned_, '\n', end_ - scanned_);
     if (found == nullptr) {
       scanned_ = end_;
-      return false;
+      return over_limit(end_ - begin_) ? Found::too_long : Found::nothing;
     }
     const auto at = static_cast<std::size_t>(static_cast<const char*>(found) - memory_.data());
     std::size_t last = at;
     if (last > begin_ && memory_[last - 1] == '\r') --last;
+    if (last - begin_ > line_bytes_max_) return Found::too_long;
     line.assign(memory_, begin_, last - begin_);
     begin_ = scanned_ = at + 1;
     if (begin_ == end_) clear();
-    return true;
+    return Found::line;
   }
-  /// Whether the line at hand (its terminator not seen yet) is over the limit.
-  [[nodiscard]] bool too_long() const noexcept { return end_ - begin_ > line_bytes_max_ + 1; }
+  [[nodiscard]] std::size_t line_bytes_max() const noexcept { return line_bytes_max_; }
 
   [[nodiscard]] asio::mutable_buffer prepare() {
     if (begin_ > 0 && (memory_.size() - end_ < read_bytes_min || begin_ > memory_.size() / 2)) {
@@ -51,6 +53,11 @@ class LineBuffer {
   void commit(std::size_t bytes) { end_ += bytes; }
 
  private:
+  /// A line that has not ended yet may still turn out to end with a carriage return.
+  [[nodiscard]] bool over_limit(std::size_t bytes) const noexcept {
+    return bytes > line_bytes_max_ + 1;
+  }
+
   void clear() {
     begin_ = end_ = scanned_ = 0;
     if (memory_.size() > keep_bytes_max) {
@@ -94,9 +101,12 @@ Task<Result<std::string>> read_line(std::shared_ptr<LineState> state) {
   std::string line;
   for (;;) {
     if (state->closed) co_return closed_here();
-    if (state->incoming.take_line(line)) co_return line;
-    if (state->incoming.too_long()) {
-      co_return Error{Errc::too_large, "a line is longer than the limit"};
+    const auto found = state->incoming.take_line(line);
+    if (found == LineBuffer::Found::line) co_return line;
+    if (found == LineBuffer::Found::too_long) {
+      co_return Error{
+          Errc::too_large,
+          "a line is longer than " + std::to_string(state->incoming.line_bytes_max()) + " bytes"};
     }
     state->stream->arm_quickack();
     const auto [ec, n] =

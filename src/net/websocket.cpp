@@ -185,7 +185,9 @@ HandshakeFailure describe_failure(const error_code& ec, const websocket::respons
                                   const Endpoint& endpoint, bool out_of_time) {
   HandshakeFailure failure;
   const std::string where = endpoint.to_string();
-  if (ec == websocket::error::upgrade_declined) {
+  const bool answered =
+      ec.category() == websocket::make_error_code(websocket::error::upgrade_declined).category();
+  if (answered) {
     failure.status = static_cast<int>(response.result_int());
     failure.body = response.body().substr(0, failure_body_bytes_max);
     const auto retry_after = response[http::field::retry_after];
