@@ -97,6 +97,8 @@ class Exchange {
   /// (SIOCOUTQ is 0), or an error when it did not within `timeout`.
   virtual Task<Result<void>> respond_acknowledged(HttpResponse response,
                                                   std::chrono::milliseconds timeout) = 0;
+  /// Ends the connection without an answer.
+  virtual void abort() = 0;
 };
 
 /// Answers requests. A handler that used one of `Exchange`'s calls returns nothing.

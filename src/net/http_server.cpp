@@ -200,6 +200,12 @@ class ExchangeImpl final : public Exchange {
     }
   }
 
+  void abort() override {
+    take();
+    keep_alive_ = false;
+    stream_->close();
+  }
+
   [[nodiscard]] bool taken() const noexcept { return taken_; }
   /// After `respond_acknowledged`: whether the connection can serve the next request.
   [[nodiscard]] bool keep_alive() const noexcept { return keep_alive_; }
