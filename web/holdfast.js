@@ -223,6 +223,7 @@ function drawSummary() {
     const lost = of('bad').filter((data) => isDown(data)).length;
     headline = lost === 0 ? `${count(of('bad').length, 'link needs', 'links need')} attention.`
       : all.length === 1 ? 'The link is down. Holdfast is getting it back.'
+      : lost === all.length ? `${lost === 2 ? 'Both' : `All ${lost}`} links are down. Holdfast is getting them back.`
       : `${lost} of ${all.length} links ${lost === 1 ? 'is' : 'are'} down. Holdfast is getting ${lost === 1 ? 'it' : 'them'} back.`;
   } else if (of('warn').length > 0) {
     overall = 'warn';
@@ -268,6 +269,14 @@ function remember(entry) {
   log.length = Math.min(log.length, kept);
 }
 
+/** What stands before RECONNECTING has said already why; this says when. */
+function wordsOf(entry) {
+  if (!entry.to) return entry.text;
+  if (entry.to !== 'RECONNECTING') return entry.evidence;
+  const delay = (entry.actual_delay_ms || 0) / 1000;
+  return delay < 0.05 ? `attempt ${entry.attempt_count} now` : `attempt ${entry.attempt_count} in ${delay.toFixed(1)} s`;
+}
+
 function drawLog() {
   const key = log.map((entry) => `${entry.at}${entry.account}${entry.to || entry.text}`).join();
   show(byId('log-empty'), log.length === 0);
@@ -285,7 +294,7 @@ function drawLog() {
       state.textContent = entry.to;
       words.append(state, ' ');
     }
-    words.append(sentence(entry.to ? entry.evidence : entry.text));
+    words.append(sentence(wordsOf(entry)));
     if (links.size > 1) {
       const account = document.createElement('span');
       account.textContent = ` ${entry.account}`;
@@ -305,8 +314,10 @@ let clockwork = 0;
 function tick() {
   clearTimeout(clockwork);
   let counting = false;
-  for (const link of links.values()) counting = drawTime(link) || counting;
-  if (store) drawStore();
+  if (document.body.dataset.live === 'yes') {
+    for (const link of links.values()) counting = drawTime(link) || counting;
+    if (store) drawStore();
+  }
   counting = drawLost() || counting;
   clockwork = setTimeout(tick, document.hidden ? 5000 : counting ? 250 : 1000);
 }

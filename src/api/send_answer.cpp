@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <api/replies.hpp>
 #include <api/send_answer.hpp>
+#include <api/send_request.hpp>
 #include <core/assert.hpp>
 
 namespace holdfast::api {
@@ -28,9 +29,8 @@ std::string errors_field(const std::vector<Entry>& parts) {
     if (!core::is_terminal(part.state) || part.state == EntryState::sent) continue;
     const std::string_view reason =
         part.error.empty() ? std::string_view{core::to_string(part.state)} : part.error;
-    const std::string_view key = part.recipient.starts_with('+') ? "number" : "recipient";
-    list += (list.empty() ? "{" : ",{") + json_text(key) + ":" + json_text(part.recipient) +
-            R"(,"reason":)" + json_text(reason) + "}";
+    list += (list.empty() ? "{" : ",{") + json_text(recipient_key(part.recipient)) + ":" +
+            json_text(part.recipient) + R"(,"reason":)" + json_text(reason) + "}";
   }
   return list.empty() ? "" : R"(,"errors":{"recipients":[)" + list + "]}";
 }

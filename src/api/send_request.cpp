@@ -230,6 +230,11 @@ Result<std::optional<core::IdempotencyKey>> read_idempotency_key(const net::Http
   return std::optional{std::move(promise)};
 }
 
+std::string_view recipient_key(std::string_view recipient) {
+  if (is_number(recipient)) return "number";
+  return is_uuid(recipient) ? "uuid" : "username";
+}
+
 bool prefers_async(const net::HttpRequest& request) {
   for (const auto& [name, value] : request.headers) {
     if (!equal_without_case(name, "Prefer")) continue;

@@ -35,6 +35,9 @@ struct SendCall {
 [[nodiscard]] Result<std::optional<core::IdempotencyKey>> read_idempotency_key(
     const net::HttpRequest& request);
 
+/// How the bridge's answers call this kind of recipient: "number", "uuid" or "username".
+[[nodiscard]] std::string_view recipient_key(std::string_view recipient);
+
 /// `Prefer: respond-async` (RFC 7240).
 [[nodiscard]] bool prefers_async(const net::HttpRequest& request);
 

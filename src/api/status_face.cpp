@@ -90,10 +90,10 @@ Handled handle_outbox(ContextPtr context, net::Exchange& exchange) {
   json::array list;
   for (const core::Entry& entry : *entries) list.push_back(gateway::entry_json(epoch, entry));
   json::object body;
+  body["entries"] = std::move(list);
   body["next_before"] = entries->size() < limit
                             ? json::value(nullptr)
                             : json::value(core::entry_id(epoch, entries->back()));
-  body["entries"] = std::move(list);
   co_return json_response(200, json::serialize(body));
 }
 

@@ -244,6 +244,13 @@ TEST(SendAnswer, NamesWhomASendToSeveralDidNotReach) {
   EXPECT_EQ(body_of(response).at("timestamp"), "1700000000123");
   EXPECT_EQ(body_of(response).at("errors").at("recipients").as_array().size(), 1U);
   EXPECT_EQ(body_of(response).at("errors").at("recipients").at(0).at("reason"), "unregistered");
+  EXPECT_EQ(body_of(response).at("errors").at("recipients").at(0).at("number"), "+15550100002");
+}
+
+TEST(Recipients, AreCalledAsTheBridgeCallsThem) {
+  EXPECT_EQ(recipient_key("+15550100002"), "number");
+  EXPECT_EQ(recipient_key("01234567-89ab-cdef-0123-456789abcdef"), "uuid");
+  EXPECT_EQ(recipient_key("someone.01"), "username");
 }
 
 TEST(SendAnswer, OfSeveralPartsHasTheStateThatNeedsMostAttention) {
