@@ -430,16 +430,15 @@ TEST(HttpServer, MayBeDestroyedWhileHandlersRun) {
 
 TEST(HttpServer, MayBeAbandonedWithItsIoContext) {
   auto loop = std::make_unique<Loop>();
-  asio::io_context gates;
-  asio::steady_timer gate{gates, asio::steady_timer::time_point::max()};
+  auto gate = std::make_unique<asio::steady_timer>(loop->io, asio::steady_timer::time_point::max());
   bool waiting = false;
-  auto server = serve(*loop, [&](Exchange& e) { return wait_for_gate(e, &gate, &waiting); });
+  auto server = serve(*loop, [&](Exchange& e) { return wait_for_gate(e, gate.get(), &waiting); });
   auto peer = std::make_unique<RawPeer>(*loop, server->port());
   peer->write(get);
   loop->until([&] { return waiting; });
   peer.reset();
   server.reset();
-  gate.cancel();
+  gate.reset();
   loop.reset();
 }
 
