@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <store/audit_fold.hpp>
 #include <store/sqlite_db.hpp>
@@ -9,25 +10,27 @@
 namespace holdfast::store {
 namespace {
 
-/// Opens a live or a stopped store without changing it. Where nothing can be created next to the
-/// file (a backup on a read-only disk) it is read as it stands, which needs its WAL to be empty.
+Result<std::unique_ptr<Db>> open_read_only(const std::filesystem::path& file, bool immutable) {
+  auto db = Db::open(file, {.read_only = true, .immutable = immutable});
+  if (!db) return db;
+  if (auto checked = check_header(**db); !checked) return checked.error();
+  return db;
+}
+
+/// Opens a live or a stopped store without changing it. SQLite wants to create files next to the
+/// database. Where it cannot (a backup on a read-only disk) the file is read as it stands, which
+/// is all there is if its WAL is empty.
 Result<std::unique_ptr<Db>> open_for_audit(const std::filesystem::path& file) {
   struct stat info {};
   if (::stat(file.c_str(), &info) != 0) {
     return Error{Errc::not_found, fmt::format("there is no store at {}", file.string())};
   }
-  auto db = Db::open(file, {.read_only = true, .vfs = {}});
-  if (!db) return db;
-  auto checked = check_header(**db);
-  if (checked) return db;
-  const int primary = (*db)->code() & 0xff;
-  const bool cannot_create = primary == SQLITE_CANTOPEN || primary == SQLITE_READONLY;
+  auto db = open_read_only(file, false);
+  if (db) return db;
+  const bool can_create = ::access(file.parent_path().c_str(), W_OK) == 0;
   const bool wal_empty = ::stat((file.string() + "-wal").c_str(), &info) != 0 || info.st_size == 0;
-  if (!cannot_create || !wal_empty) return checked.error();
-  db = Db::open(file, {.read_only = true, .immutable = true, .vfs = {}});
-  if (!db) return db;
-  if (checked = check_header(**db); !checked) return checked.error();
-  return db;
+  if (can_create || !wal_empty) return db;
+  return open_read_only(file, true);
 }
 
 std::optional<core::EntryState> state_of(const Statement& row, int column) {

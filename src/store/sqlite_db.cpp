@@ -89,6 +89,7 @@ void Statement::reset() {
 
 bool Statement::next() {
   if (db_->failed() || !statement_) return false;
+  errno = 0;
   const int code = sqlite3_step(statement_.get());
   if (code == SQLITE_ROW) return true;
   if (code != SQLITE_DONE) db_->fail(code);
@@ -171,6 +172,7 @@ Db::~Db() {
 
 void Db::run(const char* sql) {
   if (failed()) return;
+  errno = 0;
   const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) fail(code);
 }
@@ -190,7 +192,9 @@ void Db::roll_back() {
 void Db::fail(int code) {
   if (failed()) return;
   code_ = code;
-  errno_ = handle_ == nullptr ? 0 : sqlite3_system_errno(handle_);
+  // SQLite keeps the system's error of a failed read or write, but not of a failed COMMIT.
+  errno_ = errno;
+  if (errno_ == 0 && handle_ != nullptr) errno_ = sqlite3_system_errno(handle_);
   words_ = handle_ == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(handle_);
 }
 

@@ -87,7 +87,7 @@ class Db {
   struct OpenOptions {
     bool read_only = false;
     bool immutable = false;  ///< nobody writes and nothing may be created next to the file
-    std::string vfs;         ///< name of an SQLite VFS; empty: the default. For tests
+    std::string vfs{};       ///< name of an SQLite VFS; empty: the default. For tests
   };
 
   /// Opens `file`, which must exist, and sets what every connection needs: a cache of 1 MiB, no

@@ -23,7 +23,7 @@ struct StoreOptions {
   /// … and by force, with writer and reader held for it, from this many bytes on.
   std::uint64_t wal_bytes_max = 64 << 20;
 
-  std::string vfs;  ///< name of a registered SQLite VFS; empty: the default. For tests
+  std::string vfs{};  ///< name of a registered SQLite VFS; empty: the default. For tests
 };
 
 /// Opens the store in `dir`, creating both where needed. Blocks for as long as the header, the

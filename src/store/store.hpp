@@ -31,9 +31,9 @@ struct FramePage {
 
 /// Which entries to list, newest first.
 struct EntryQuery {
-  std::string account{};                         ///< empty: all
-  std::optional<core::EntryState> state{};       ///< nothing: all
-  core::Seq before = UINT64_MAX;                 ///< page on from here
+  std::string account{};                    ///< empty: all
+  std::optional<core::EntryState> state{};  ///< nothing: all
+  core::Seq before = UINT64_MAX;            ///< page on from here
   std::size_t count_max = 100;
 };
 
@@ -46,9 +46,9 @@ struct EntryDetail {
 /// What the status says about the store.
 struct StoreStatus {
   bool writable = true;
-  std::string problem;                  ///< one sentence while not writable
-  std::string check = "not run";        ///< "running", "ok", or what quick_check found
-  std::uint64_t bytes = 0;              ///< of the files
+  std::string problem;            ///< one sentence while not writable
+  std::string check = "not run";  ///< "running", "ok", or what quick_check found
+  std::uint64_t bytes = 0;        ///< of the files
   std::uint64_t disk_free_bytes = 0;
   double commit_ms_p50 = 0, commit_ms_p99 = 0;  ///< of the last 1,024 commits
   std::uint64_t commits = 0;
@@ -66,9 +66,9 @@ struct AuditReport {
     core::Seq last_seq = 0;
   };
   std::vector<Inbound> inbound;
-  std::uint64_t accepted = 0;                       ///< sequences ever given to entries
+  std::uint64_t accepted = 0;  ///< sequences ever given to entries
   std::vector<std::pair<core::EntryState, std::uint64_t>> entries;  ///< rows by state
-  std::vector<std::string> problems;                ///< empty: everything is conserved
+  std::vector<std::string> problems;  ///< empty: everything is conserved
 };
 
 template <typename T>
