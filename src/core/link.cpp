@@ -113,7 +113,7 @@ void Link::dial(Now now) {
   ++generation_;
   answer_by_ = now.steady + answer_within;
   told_.next_attempt_at_ms = 0;
-  effects_.push_back(Dial{id_, generation_, !hint_.empty() && options_.local_bridge});
+  effects_.push_back(Dial{id_, generation_, schedule_.hinted() && options_.local_bridge});
 }
 
 bool Link::hint(const std::string& evidence, Now now) {

@@ -169,6 +169,20 @@ void Outbox::forget(SubmissionId submission) {
   if (watched.callers.empty()) watched_.erase(first);
 }
 
+/// Those who wait for the entry's send will be told of it as it is now; null if nobody waits.
+Outbox::Watched* Outbox::note(const Entry& entry) {
+  const auto found = watched_.find(entry.first_seq);
+  if (found == watched_.end()) return nullptr;
+  found->second.parts.at(entry.seq - entry.first_seq) = entry;
+  return &found->second;
+}
+
+bool Outbox::nobody_waits_until(const Watched& watched, TimePoint at) const {
+  return std::ranges::all_of(watched.callers, [&](SubmissionId submission) {
+    return callers_.at(submission).second < at;
+  });
+}
+
 /// Answers everybody who waits for a send.
 void Outbox::answer(Seq first, Answer::Kind kind) {
   const auto found = watched_.find(first);
@@ -282,6 +296,7 @@ void Outbox::dispatch(Live& live, Now now) {
                     }
                     entry.entry = next;
                     recount(lane, next, EntryState::queued);
+                    note(next);
                     effects_.push_back(EntryChanged{next, EntryState::queued, ""});
                     if (stopped_) {
                       --lane.in_flight;
@@ -423,16 +438,15 @@ void Outbox::changed(Live& live, EntryState from, const std::string& why, Now no
     live_.erase(entry.seq);
   }
 
-  if (const auto found = watched_.find(entry.first_seq); found != watched_.end()) {
-    Watched& watched = found->second;
-    watched.parts.at(entry.seq - entry.first_seq) = entry;
-    if (status != 0) watched.status = status;
+  if (Watched* const watched = note(entry); watched != nullptr) {
+    if (status != 0) watched->status = status;
     const bool settled = std::ranges::all_of(
-        watched.parts, [](const Entry& part) { return is_terminal(part.state); });
+        watched->parts, [](const Entry& part) { return is_terminal(part.state); });
     if (settled)
       answer(entry.first_seq, Answer::Kind::settled);
     else if (entry.state == EntryState::unknown || entry.state == EntryState::held ||
-             lane.limiter.wait(entry.recipient, now.steady) > Duration{10'000})
+             nobody_waits_until(*watched,
+                                now.steady + lane.limiter.wait(entry.recipient, now.steady)))
       answer(entry.first_seq, Answer::Kind::pending);  // the wait is known to be longer
   }
   pump(link, now);

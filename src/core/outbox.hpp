@@ -121,6 +121,8 @@ class Outbox {
                 const Result<Applied>& result, Now now);
   [[nodiscard]] bool goes_at_once(const Submission& submission, Seq first, Now now) const;
   void watch(Seq first, std::vector<Entry> parts, SubmissionId submission, TimePoint until);
+  Watched* note(const Entry& entry);
+  [[nodiscard]] bool nobody_waits_until(const Watched& watched, TimePoint at) const;
   void answer(Seq first, Answer::Kind kind);
 
   void adopt(LinkId link, Entry entry, Now now);
