@@ -53,12 +53,7 @@ void Daemon::clear_faults() {
 Daemon::Registration Daemon::attach(std::shared_ptr<Receiver> receiver) {
   receivers_.push_back(std::move(receiver));
   changed.notify();
-  return std::prev(receivers_.end());
-}
-
-void Daemon::detach(Registration registration) {
-  receivers_.erase(registration);
-  changed.notify();
+  return Registration{shared_from_this(), std::prev(receivers_.end())};
 }
 
 void Daemon::count_connection(int change) {

@@ -60,9 +60,9 @@ class Daemon : public std::enable_shared_from_this<Daemon> {
   void revive();
 
   // --- Receiving
-  using Registration = std::list<std::shared_ptr<Receiver>>::iterator;
+  /// Detaches its receiver when it goes.
+  class Registration;
   [[nodiscard]] Registration attach(std::shared_ptr<Receiver> receiver);
-  void detach(Registration registration);
   void count_connection(int change);
   /// Subscription ids come from one counter of the process.
   [[nodiscard]] std::int64_t next_subscription() noexcept { return subscriptions_++; }
@@ -113,6 +113,23 @@ class Daemon : public std::enable_shared_from_this<Daemon> {
   int connections_ = 0;
   bool up_ = true;
   bool stopped_ = false;
+};
+
+class Daemon::Registration {
+ public:
+  Registration(std::shared_ptr<Daemon> daemon, std::list<std::shared_ptr<Receiver>>::iterator at)
+      : daemon_{std::move(daemon)}, at_{at} {}
+  Registration(Registration&&) noexcept = default;
+  Registration& operator=(Registration&&) = delete;
+  ~Registration() {
+    if (!daemon_) return;
+    daemon_->receivers_.erase(at_);
+    daemon_->changed.notify();
+  }
+
+ private:
+  std::shared_ptr<Daemon> daemon_;
+  std::list<std::shared_ptr<Receiver>>::iterator at_;
 };
 
 }  // namespace holdfast::bridge_sim

@@ -70,7 +70,6 @@ net::Task<std::optional<net::HttpResponse>> serve_events(std::shared_ptr<Daemon>
       co_await pause(daemon->changed.io(), std::chrono::milliseconds{200});
     }
   }
-  daemon->detach(registration);
   co_return std::nullopt;
 }
 

@@ -43,17 +43,13 @@ class LineConnection final : public SubscriptionCommands {
       : daemon_{std::move(daemon)}, lines_{std::move(lines)}, settled_{daemon_->changed.io()} {
     daemon_->count_connection(1);
     if (daemon_->mode != ReceiveMode::manual) {
-      automatic_ =
-          daemon_->attach(std::make_shared<LineReceiver>(lines_, std::nullopt, std::string{}));
+      automatic_.emplace(
+          daemon_->attach(std::make_shared<LineReceiver>(lines_, std::nullopt, std::string{})));
     }
   }
   LineConnection(const LineConnection&) = delete;
   LineConnection& operator=(const LineConnection&) = delete;
-  ~LineConnection() override {
-    for (const auto& [id, registration] : subscriptions_) daemon_->detach(registration);
-    if (automatic_) daemon_->detach(*automatic_);
-    daemon_->count_connection(-1);
-  }
+  ~LineConnection() override { daemon_->count_connection(-1); }
 
   CallAnswer subscribe(const json::object& params) override {
     std::string number;
@@ -64,7 +60,8 @@ class LineConnection final : public SubscriptionCommands {
       number = account->number;
     }
     const std::int64_t id = daemon_->next_subscription();
-    subscriptions_[id] = daemon_->attach(std::make_shared<LineReceiver>(lines_, id, number));
+    subscriptions_.emplace(
+        id, daemon_->attach(std::make_shared<LineReceiver>(lines_, id, std::move(number))));
     return result_answer(id);
   }
 
@@ -75,7 +72,6 @@ class LineConnection final : public SubscriptionCommands {
     if (!id) return error_answer(-1, "Missing subscription parameter with subscription id");
     const auto found = subscriptions_.find(*id);
     if (found == subscriptions_.end()) return error_answer(-1, "Unknown subscription id");
-    daemon_->detach(found->second);
     subscriptions_.erase(found);
     return result_answer(json::object{});
   }

@@ -82,14 +82,15 @@ net::Task<> serve_socket(std::shared_ptr<Daemon> daemon, net::WebSocketPtr socke
                          std::string number) {
   asio::io_context& io = daemon->changed.io();
   const auto receiver = std::make_shared<SocketReceiver>(daemon, socket, std::move(number));
-  const auto registration = daemon->attach(receiver);
-  asio::co_spawn(io, SocketReceiver::write_all(receiver), asio::detached);
-  asio::co_spawn(io, SocketReceiver::ping_all(receiver), asio::detached);
-  for (;;) {
-    auto message = co_await socket->read();  // what a client says is ignored
-    if (!message) break;
+  {
+    const auto registration = daemon->attach(receiver);
+    asio::co_spawn(io, SocketReceiver::write_all(receiver), asio::detached);
+    asio::co_spawn(io, SocketReceiver::ping_all(receiver), asio::detached);
+    for (;;) {
+      auto message = co_await socket->read();  // what a client says is ignored
+      if (!message) break;
+    }
   }
-  daemon->detach(registration);
   receiver->close();
 }
 

@@ -24,9 +24,9 @@ struct HttpRequest {
   std::string body;
   std::string peer;  ///< server side: the peer's address, for logs
 
-  [[nodiscard]] std::string path() const;                          ///< decoded, without the query
-  [[nodiscard]] std::string raw_path() const;                      ///< as it came, without the query
-  [[nodiscard]] std::string query(std::string_view name) const;    ///< decoded; "" if absent
+  [[nodiscard]] std::string path() const;                        ///< decoded, without the query
+  [[nodiscard]] std::string raw_path() const;                    ///< as it came, without the query
+  [[nodiscard]] std::string query(std::string_view name) const;  ///< decoded; "" if absent
   [[nodiscard]] bool has_query(std::string_view name) const;
   [[nodiscard]] bool is_websocket_upgrade() const;
 };
@@ -56,12 +56,15 @@ class HttpClient {
   ~HttpClient();
   /// Whole exchange within `timeout`, else `timed_out`. Answers of any status are results.
   /// Bodies above `body_bytes_max` fail with `too_large`.
-  [[nodiscard]] Task<Result<HttpResponse>> call(HttpRequest request, std::chrono::milliseconds timeout,
+  [[nodiscard]] Task<Result<HttpResponse>> call(HttpRequest request,
+                                                std::chrono::milliseconds timeout,
                                                 HttpFailure* failure = nullptr, bool fresh = false);
   /// Ends calls under way and closes idle connections.
   void close();
 
   static constexpr std::size_t body_bytes_max = 200u << 20;
+  /// Calls under way at one time; further ones wait for their turn, within their timeout.
+  static constexpr std::size_t calls_max = 64;
 
  private:
   struct State;
@@ -90,7 +93,8 @@ class Exchange {
   [[nodiscard]] virtual const HttpRequest& request() const = 0;
   [[nodiscard]] virtual HttpRequest& request() = 0;
   /// Answers 101 and hands over the connection. `message_bytes_max` bounds what the peer may send.
-  virtual Task<Result<std::shared_ptr<WebSocket>>> accept_websocket(std::size_t message_bytes_max) = 0;
+  virtual Task<Result<std::shared_ptr<WebSocket>>> accept_websocket(
+      std::size_t message_bytes_max) = 0;
   /// Sends the header of a stream; the body follows piece by piece.
   virtual Task<Result<std::shared_ptr<ResponseStream>>> start_stream(HttpResponse head) = 0;
   /// Sends a whole response now and returns when the peer's kernel has acknowledged every byte
@@ -105,9 +109,11 @@ class Exchange {
 using HttpHandler = std::function<Task<std::optional<HttpResponse>>(Exchange&)>;
 
 struct HttpServerOptions {
-  std::size_t body_bytes_max = 150u << 20;      ///< 413 above it
-  std::size_t header_bytes_max = 16u << 10;     ///< 431 above it
-  std::size_t connections_max = 1024;           ///< further ones get 503 and are closed
+  std::size_t body_bytes_max = 150u << 20;  ///< 413 above it
+  std::size_t all_bodies_bytes_max = 512u
+                                     << 20;  ///< bodies at one time, all connections; 503 above it
+  std::size_t header_bytes_max = 16u << 10;  ///< 431 above it
+  std::size_t connections_max = 1024;        ///< further ones get 503 and are closed
   std::chrono::milliseconds header_timeout{10'000};
   std::chrono::milliseconds idle_timeout{75'000};  ///< between requests
 };
@@ -122,7 +128,8 @@ class HttpServer {
   virtual void stop() = 0;
   [[nodiscard]] virtual std::size_t connections() const = 0;
 };
-[[nodiscard]] Result<std::unique_ptr<HttpServer>> listen_http(asio::io_context& io, Endpoint endpoint,
+[[nodiscard]] Result<std::unique_ptr<HttpServer>> listen_http(asio::io_context& io,
+                                                              Endpoint endpoint,
                                                               HttpServerOptions options,
                                                               HttpHandler handler);
 

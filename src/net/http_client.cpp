@@ -89,6 +89,7 @@ struct HttpClient::State : std::enable_shared_from_this<State> {
   std::list<Idle> idle;  // the one used last is at the back
   Calls calls;
   std::unique_ptr<Deadline> idle_end;
+  Turns turns{HttpClient::calls_max};
   std::uint64_t closings = 0;
 
   ByteStreamPtr take_idle() {
@@ -188,6 +189,11 @@ Task<Result<HttpResponse>> HttpClient::State::call(std::shared_ptr<State> state,
   const std::string where = state->endpoint.to_string();
   const auto executor = co_await asio::this_coro::executor;
 
+  const auto turn = co_await state->turns.take_until(until);
+  if (!turn) {
+    told.error = Error{Errc::timed_out, "too many calls to " + where + " are under way"};
+    co_return told.error;
+  }
   const auto call = state->calls.emplace(state->calls.end());
   struct Done {
     State* state;
@@ -196,6 +202,10 @@ Task<Result<HttpResponse>> HttpClient::State::call(std::shared_ptr<State> state,
   } const done{state.get(), call};
 
   for (bool first = true;; first = false) {
+    if (state->closings != closings) {
+      told.error = Error{Errc::cancelled, "the call to " + where + " was called off"};
+      co_return told.error;
+    }
     ByteStreamPtr stream = fresh || !first ? nullptr : state->take_idle();
     const bool reused = stream != nullptr;
     if (!reused) {

@@ -57,6 +57,7 @@ struct ServerState {
   Connections list;       ///< those that speak HTTP
   std::size_t count = 0;  ///< all, with WebSockets
   std::size_t refusals = 0;
+  std::size_t bodies_bytes = 0;  ///< of the requests that are read or being answered
   bool stopping = false;
 
   void stop() {
@@ -85,12 +86,34 @@ class Ticket {
   std::shared_ptr<ServerState> server_;
 };
 
+/// What one request's body takes of the memory for all bodies.
+class BodyShare {
+ public:
+  explicit BodyShare(ServerState* server) : server_{server} {}
+  BodyShare(const BodyShare&) = delete;
+  BodyShare& operator=(const BodyShare&) = delete;
+  ~BodyShare() { server_->bodies_bytes -= bytes_; }
+
+  /// Makes it `bytes` in all; false if that is too much.
+  [[nodiscard]] bool grow_to(std::size_t bytes) {
+    if (bytes <= bytes_) return true;
+    const std::size_t more = bytes - bytes_;
+    if (server_->bodies_bytes + more > server_->options.all_bodies_bytes_max) return false;
+    server_->bodies_bytes += more;
+    bytes_ = bytes;
+    return true;
+  }
+
+ private:
+  ServerState* server_;
+  std::size_t bytes_ = 0;
+};
+
 /// A stream of pieces. Reads (and drops) what the peer sends only to notice its end.
 class ChunkedStream final : public ResponseStream,
                             public std::enable_shared_from_this<ChunkedStream> {
  public:
-  explicit ChunkedStream(ByteStreamPtr stream)
-      : stream_{std::move(stream)}, turns_{stream_->get_executor()} {}
+  explicit ChunkedStream(ByteStreamPtr stream) : stream_{std::move(stream)} {}
 
   Task<Result<void>> write(std::string_view piece) override {
     return write_chunk(shared_from_this(), piece);
@@ -282,7 +305,8 @@ class Connection {
     Parser parser;
     parser.header_limit(static_cast<std::uint32_t>(server_->options.header_bytes_max));
     parser.body_limit(server_->options.body_bytes_max);
-    auto refused = co_await read_request(&parser);
+    BodyShare share{server_.get()};
+    auto refused = co_await read_request(&parser, &share);
     deadline_.disarm();
     if (refused.gone) co_return false;
     if (refused.response) {
@@ -323,7 +347,7 @@ class Connection {
     bool gone = false;
   };
 
-  Task<Refusal> read_request(Parser* parser) {
+  Task<Refusal> read_request(Parser* parser, BodyShare* share) {
     Refusal refusal;
     const auto [header_error, n] =
         co_await http::async_read_header(*stream_, buffer_, *parser, as_result);
@@ -332,6 +356,9 @@ class Connection {
       co_return refusal;
     }
     refusal.response = check(parser->get());
+    if (!refusal.response && !share->grow_to(parser->content_length().value_or(0))) {
+      refusal.response = no_room();
+    }
     if (refusal.response) co_return refusal;
     if (!parser->is_done() && expects_continue(parser->get())) {
       auto written = co_await write_all(stream_.get(), "HTTP/1.1 100 Continue\r\n\r\n", {});
@@ -346,8 +373,19 @@ class Connection {
         refusal = refusal_for(body_error);
         co_return refusal;
       }
+      if (!share->grow_to(parser->get().body().size())) {
+        refusal.response = no_room();
+        co_return refusal;
+      }
     }
     co_return refusal;
+  }
+
+  static HttpResponse no_room() {
+    HttpResponse response =
+        error_response(503, "too many large requests at one time", "unavailable");
+    response.headers.emplace_back("Retry-After", "5");
+    return response;
   }
 
   Refusal refusal_for(const error_code& ec) const {

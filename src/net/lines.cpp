@@ -78,7 +78,7 @@ class LineBuffer {
 
 struct LineState {
   LineState(ByteStreamPtr s, std::size_t line_bytes_max)
-      : stream{std::move(s)}, incoming{line_bytes_max}, turns{stream->get_executor()} {}
+      : stream{std::move(s)}, incoming{line_bytes_max} {}
 
   ByteStreamPtr stream;
   LineBuffer incoming;
@@ -140,7 +140,7 @@ class LineStreamImpl final : public LineStream {
   }
   void shutdown_send() override {
     state_->shutdown_wanted = true;
-    if (!state_->turns.is_taken()) state_->stream->shutdown_send();
+    if (state_->turns.is_idle()) state_->stream->shutdown_send();
   }
   void close() override {
     state_->closed = true;

@@ -28,8 +28,8 @@ void Deadline::disarm() {
 }
 
 struct Turns::Waiter {
-  explicit Waiter(Turns* owner)
-      : turns{owner}, timer{owner->executor_, asio::steady_timer::time_point::max()} {
+  Waiter(Turns* owner, const asio::any_io_executor& executor, Clock::time_point until)
+      : turns{owner}, timer{executor, until} {
     turns->waiting_.push_back(this);
   }
   Waiter(const Waiter&) = delete;
@@ -45,22 +45,30 @@ struct Turns::Waiter {
   bool granted = false;
 };
 
-Task<Turns::Turn> Turns::take() {
-  if (!taken_) {
-    taken_ = true;
-    co_return Turn{this};
+Task<std::optional<Turns::Turn>> Turns::take_until(Clock::time_point until) {
+  if (free_ > 0) {
+    --free_;
+    ++taken_;
+    co_return std::optional<Turn>{std::in_place, this};
   }
-  Waiter waiter{this};
-  while (!waiter.granted) {
-    (void)co_await waiter.timer.async_wait(as_result);
-  }
+  Waiter waiter{this, co_await asio::this_coro::executor, until};
+  (void)co_await waiter.timer.async_wait(as_result);
+  if (!waiter.granted) co_return std::nullopt;
   waiter.granted = false;
-  co_return Turn{this};
+  co_return std::optional<Turn>{std::in_place, this};
+}
+
+Task<Turns::Turn> Turns::take() {
+  for (;;) {
+    auto turn = co_await take_until(Clock::time_point::max());
+    if (turn) co_return std::move(*turn);
+  }
 }
 
 void Turns::pass_on() {
   if (waiting_.empty()) {
-    taken_ = false;
+    ++free_;
+    --taken_;
     return;
   }
   Waiter* next = waiting_.front();

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <net/task.hpp>
+#include <optional>
 #include <utility>
 
 namespace holdfast::net {
@@ -37,10 +38,13 @@ class Deadline {
   asio::steady_timer timer_;
 };
 
-/// Lets one coroutine at a time do something, in the order in which they asked.
+/// Lets a few coroutines at a time do something (one, if not said otherwise), in the order in which
+/// they asked.
 class Turns {
  public:
-  explicit Turns(asio::any_io_executor executor) : executor_{std::move(executor)} {}
+  explicit Turns(std::size_t at_a_time = 1) : free_{at_a_time} {}
+  Turns(const Turns&) = delete;
+  Turns& operator=(const Turns&) = delete;
 
   /// Held while it is one's turn. `Turns` must outlive it.
   class Turn {
@@ -57,14 +61,16 @@ class Turns {
   };
 
   [[nodiscard]] Task<Turn> take();
-  [[nodiscard]] bool is_taken() const noexcept { return taken_; }
+  /// Nothing if it is not one's turn by then.
+  [[nodiscard]] Task<std::optional<Turn>> take_until(Clock::time_point until);
+  [[nodiscard]] bool is_idle() const noexcept { return taken_ == 0; }
 
  private:
   struct Waiter;
   void pass_on();
 
-  asio::any_io_executor executor_;
-  bool taken_ = false;
+  std::size_t free_;
+  std::size_t taken_ = 0;
   std::deque<Waiter*> waiting_;
 };
 

@@ -25,8 +25,7 @@ constexpr std::size_t keep_bytes_max = 16u << 10;
 /// What the coroutines of a WebSocket share with the object its owner holds. They keep it alive;
 /// the owner's end aborts the connection, and the coroutines end with `closed`.
 struct State {
-  State(ByteStreamPtr stream, std::size_t message_bytes_max)
-      : beast{std::move(*stream)}, write_turns{beast.get_executor()} {
+  State(ByteStreamPtr stream, std::size_t message_bytes_max) : beast{std::move(*stream)} {
     beast.set_option(websocket::stream_base::timeout{websocket::stream_base::none(),
                                                      websocket::stream_base::none(), false});
     beast.read_message_max(message_bytes_max);

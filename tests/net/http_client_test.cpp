@@ -284,6 +284,30 @@ TEST(HttpClient, RefusesARequestThatWouldSmuggleAnother) {
   }
 }
 
+TEST(HttpClient, LetsCallsBeyondItsBoundWaitForTheirTurn) {
+  Loop loop;
+  RawServer server{loop};
+  HttpClient client{tcp_at(server.port())};
+  std::vector<std::unique_ptr<Call>> calls;
+  for (std::size_t i = 0; i < HttpClient::calls_max; ++i) {
+    calls.push_back(std::make_unique<Call>(loop, client, request_for("GET", "/")));
+  }
+  RawPeer first = server.accept();
+  Call impatient{loop, client, request_for("GET", "/"), 50ms};
+  ASSERT_FALSE(impatient.outcome.wait());
+  EXPECT_EQ(impatient.failure.error.code, Errc::timed_out);
+  EXPECT_EQ(impatient.failure.progress, RequestProgress::nothing_written);
+  Call patient{loop, client, request_for("GET", "/last")};
+  loop.settle();
+  first.read_until("\r\n\r\n");
+  first.write(answer("one"));
+  EXPECT_THAT(first.read_until("\r\n\r\n"), HasSubstr("/last"));  // on the connection that is free
+  first.write(answer("two"));
+  EXPECT_EQ(patient.outcome.wait()->body, "two");
+  client.close();
+  for (const auto& call : calls) call->outcome.wait();
+}
+
 TEST(HttpClient, MayBeUsedByManyCallsAtOnce) {
   Loop loop;
   const auto server = listen_http(loop.io, tcp_at(0), {},

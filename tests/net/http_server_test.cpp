@@ -162,6 +162,30 @@ TEST(HttpServer, RefusesALargeBodyAlsoWhenItIsBeingSent) {
   EXPECT_THAT(chunked.read_to_end(), StartsWith("HTTP/1.1 413 "));
 }
 
+TEST(HttpServer, BoundsTheMemoryOfAllBodiesTogether) {
+  Loop loop;
+  HttpServerOptions options;
+  options.all_bodies_bytes_max = 1000;
+  const auto server = serve(loop, mirror, options);
+  RawPeer holds{loop, server->port()};
+  holds.write("POST /c HTTP/1.1\r\nHost: h\r\nContent-Length: 800\r\n\r\n" + std::string(10, 'x'));
+  RawPeer expects{loop, server->port()};  // answered after the one before has been read
+  expects.write(
+      "POST /c HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 200\r\n\r\n");
+  expects.read_until("100 Continue\r\n\r\n");
+  RawPeer too_much{loop, server->port()};
+  too_much.write("POST /c HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
+  EXPECT_THAT(too_much.read_to_end(), StartsWith("HTTP/1.1 503 "));
+  RawPeer chunked{loop, server->port()};
+  chunked.write("POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+  EXPECT_THAT(chunked.read_to_end(), StartsWith("HTTP/1.1 503 "));
+  holds.write(std::string(790, 'x'));
+  EXPECT_THAT(holds.read_until("\r\n\r\n"), StartsWith("HTTP/1.1 200 "));
+  RawPeer fits{loop, server->port()};
+  fits.write("POST /c HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
+  EXPECT_THAT(fits.read_until("POST /c x"), StartsWith("HTTP/1.1 200 "));
+}
+
 TEST(HttpServer, TakesABodyOfManyMegabytes) {
   Loop loop;
   const auto server = serve(loop, [](Exchange& exchange) -> Task<std::optional<HttpResponse>> {
