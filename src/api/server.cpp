@@ -90,7 +90,7 @@ Handled handle(ContextPtr context, net::Exchange& exchange) {
   if (route.endpoint == Endpoint::redirect) co_return redirect(request, admission.prefix);
   if (!takes(route, request.method)) {
     net::HttpResponse refusal =
-        error_response(405, "invalid_argument",
+        error_response(405, "method_not_allowed",
                        "this path takes " + std::string{route.methods} + ", not " + request.method);
     refusal.headers.emplace_back("Allow", route.methods);
     co_return refusal;
