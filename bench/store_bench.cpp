@@ -1,16 +1,18 @@
 /// Durable appends a second against raw append + fdatasync, on the same disk in the same run.
 ///
-///     store_bench [--dir DIR] [--seconds S] [--rounds N] [--group-records N] [--checkpoint-pages
-///     N]
+///     store_bench [--dir DIR] [--seconds S] [--slice-ms N] [--group-records N]
+///                 [--checkpoint-pages N]
 ///
-/// Each round runs the raw baseline and the store one after the other, at 1, 8 and 64 records per
-/// sync; what counts is the ratio within a round, of which the median is printed. A record is one
-/// frame of 1 KiB in a batch of its own; at 8 and 64, that many batches are submitted, and the next
-/// ones after the last completion. "hashed" has identities without time in front (worst case).
+/// The raw baseline and the store take turns in short slices, at 1, 8 and 64 records per sync, so
+/// that both see the same disk: read the ratio, which is the median over the slices, not the rates.
+/// A record is one frame of 1 KiB in a batch of its own; at 8 and 64, that many batches are
+/// submitted, and the next ones after the last completion. "hashed" has identities that are
+/// random from the first bit on, where the store's default are ordered by time.
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -18,7 +20,6 @@
 #include <cstring>
 #include <deque>
 #include <filesystem>
-#include <map>
 #include <mutex>
 #include <random>
 #include <store/sqlite_store.hpp>
@@ -34,50 +35,64 @@ constexpr std::size_t payload_bytes = 1'024;
 
 struct Settings {
   std::filesystem::path dir = "store_bench.tmp";
-  double seconds = 1.0;
-  int rounds = 5;
+  double seconds = 5.0;     ///< of each contestant at each size
+  double slice_ms = 100.0;  ///< of one turn
   store::StoreOptions store;
 };
 
-struct Measured {
-  double per_second = 0;
-  double p50_us = 0,
-         p99_us = 0;  ///< of one group, from the first submission to the last completion
+/// Somebody who makes `size` records durable and returns when they are.
+class Contestant {
+ public:
+  virtual ~Contestant() = default;
+  virtual void group(std::size_t size) = 0;
+
+  /// One turn. Records a second.
+  double turn(double milliseconds, std::size_t size) {
+    const auto started = Clock::now();
+    auto last = started;
+    std::size_t groups = 0;
+    while (std::chrono::duration<double, std::milli>(last - started).count() < milliseconds) {
+      group(size);
+      const auto now = Clock::now();
+      latencies_us_.push_back(std::chrono::duration<double, std::micro>(now - last).count());
+      last = now;
+      ++groups;
+    }
+    rates_.push_back(static_cast<double>(groups * size) /
+                     std::chrono::duration<double>(last - started).count());
+    return rates_.back();
+  }
+
+  /// From the first submission of a group to its last completion.
+  [[nodiscard]] double latency_us(double quantile) {
+    std::ranges::sort(latencies_us_);
+    const double last = static_cast<double>(latencies_us_.size() - 1);
+    return latencies_us_[static_cast<std::size_t>(quantile * last)];
+  }
+  [[nodiscard]] const std::vector<double>& rates() const { return rates_; }
+
+ private:
+  std::vector<double> latencies_us_;
+  std::vector<double> rates_;
 };
 
-/// Repeats `group` of `size` records for the time given.
-template <typename Group>
-Measured measure(double seconds, std::size_t size, Group group) {
-  std::vector<double> latencies_us;
-  const auto started = Clock::now();
-  auto last = started;
-  while (std::chrono::duration<double>(last - started).count() < seconds) {
-    group(size);
-    const auto now = Clock::now();
-    latencies_us.push_back(std::chrono::duration<double, std::micro>(now - last).count());
-    last = now;
-  }
-  std::ranges::sort(latencies_us);
-  const double took = std::chrono::duration<double>(last - started).count();
-  return {.per_second = static_cast<double>(latencies_us.size() * size) / took,
-          .p50_us = latencies_us[latencies_us.size() / 2],
-          .p99_us = latencies_us[latencies_us.size() * 99 / 100]};
-}
-
-Measured measure_raw(const Settings& settings, std::size_t size) {
-  const std::filesystem::path file = settings.dir / "raw";
-  const int fd = ::open(file.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-  const std::string payload(payload_bytes, 'x');
-  const Measured measured = measure(settings.seconds, size, [&](std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-      if (::write(fd, payload.data(), payload.size()) < 0) std::abort();
+/// The limit: what the disk gives to a program that does nothing else.
+class RawFile final : public Contestant {
+ public:
+  explicit RawFile(const std::filesystem::path& file)
+      : fd_{::open(file.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_CLOEXEC, 0600)} {}
+  ~RawFile() override { ::close(fd_); }
+  void group(std::size_t size) override {
+    for (std::size_t i = 0; i < size; ++i) {
+      if (::write(fd_, payload_.data(), payload_.size()) < 0) std::abort();
     }
-    if (::fdatasync(fd) != 0) std::abort();
-  });
-  ::close(fd);
-  std::filesystem::remove(file);
-  return measured;
-}
+    if (::fdatasync(fd_) != 0) std::abort();
+  }
+
+ private:
+  const int fd_;
+  const std::string payload_ = std::string(payload_bytes, 'x');
+};
 
 /// The deciding thread's queue of completions.
 class Completions {
@@ -131,41 +146,43 @@ class Identities {
   std::uint64_t count_ = 0;
 };
 
-Measured measure_store(const Settings& settings, std::size_t size, bool hashed) {
-  const std::filesystem::path dir = settings.dir / "store";
-  std::filesystem::remove_all(dir);
-  Completions completions;
-  Measured measured;
-  {
-    auto opened = store::open_sqlite_store(dir, settings.store, completions.executor());
+class StoreUnderTest final : public Contestant {
+ public:
+  StoreUnderTest(const std::filesystem::path& dir, const store::StoreOptions& options, bool hashed)
+      : identities_{hashed} {
+    auto opened = store::open_sqlite_store(dir, options, completions_.executor());
     if (!opened) {
       std::fprintf(stderr, "%s\n", opened.error().message.c_str());
       std::exit(1);
     }
-    store::Store& store = **opened;
-    const auto payload = std::make_shared<const std::string>(payload_bytes, 'x');
-    Identities identities{hashed};
-    measured = measure(settings.seconds, size, [&](std::size_t count) {
-      std::size_t done = 0;
-      for (std::size_t i = 0; i < count; ++i) {
-        core::Frame frame;
-        frame.received_at_ms = 1'700'000'000'000;
-        frame.kind = core::FrameKind::data;
-        frame.identity = identities.next();
-        frame.bytes = payload;
-        core::Batch batch;
-        batch.changes.push_back(core::AppendFrame{"+15550000001", std::move(frame)});
-        store.commit(std::move(batch), [&](Result<core::Applied> applied) {
-          if (!applied) std::abort();
-          ++done;
-        });
-      }
-      while (done < count) completions.run_one();
-    });
+    store_ = std::move(*opened);
   }
-  std::filesystem::remove_all(dir);
-  return measured;
-}
+
+  void group(std::size_t size) override {
+    std::size_t done = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+      core::Frame frame;
+      frame.received_at_ms = 1'700'000'000'000;
+      frame.kind = core::FrameKind::data;
+      frame.identity = identities_.next();
+      frame.bytes = payload_;
+      core::Batch batch;
+      batch.changes.push_back(core::AppendFrame{"+15550000001", std::move(frame)});
+      store_->commit(std::move(batch), [&](const Result<core::Applied>& applied) {
+        if (!applied || applied->frame_seqs.front() == 0) std::abort();
+        ++done;
+      });
+    }
+    while (done < size) completions_.run_one();
+  }
+
+ private:
+  Completions completions_;
+  Identities identities_;
+  const std::shared_ptr<const std::string> payload_ =
+      std::make_shared<const std::string>(payload_bytes, 'x');
+  std::unique_ptr<store::Store> store_;
+};
 
 double median(std::vector<double> values) {
   std::ranges::sort(values);
@@ -179,7 +196,7 @@ Settings settings_of(int argc, char** argv) {
     const char* value = argv[i + 1];
     if (name == "--dir") settings.dir = value;
     if (name == "--seconds") settings.seconds = std::atof(value);
-    if (name == "--rounds") settings.rounds = std::atoi(value);
+    if (name == "--slice-ms") settings.slice_ms = std::atof(value);
     if (name == "--group-records") {
       settings.store.group_records_max = static_cast<std::size_t>(std::atol(value));
     }
@@ -190,44 +207,36 @@ Settings settings_of(int argc, char** argv) {
   return settings;
 }
 
+/// One line of the table.
+void compete(const Settings& settings, std::size_t size, double target) {
+  RawFile raw{settings.dir / "raw"};
+  StoreUnderTest store{settings.dir / "store", settings.store, false};
+  StoreUnderTest hashed{settings.dir / "hashed", settings.store, true};
+  std::vector<double> ratios, hashed_ratios;
+  const int turns = static_cast<int>(settings.seconds * 1'000 / settings.slice_ms);
+  for (int turn = 0; turn < turns; ++turn) {
+    const double limit = raw.turn(settings.slice_ms, size);
+    ratios.push_back(store.turn(settings.slice_ms, size) / limit);
+    hashed_ratios.push_back(hashed.turn(settings.slice_ms, size) / limit);
+  }
+  std::printf("%6zu %9.0f %9.0f %6.2f %7.2f %9.0f %7.2f %8.0f %8.0f %8.0f %8.0f\n", size,
+              median(raw.rates()), median(store.rates()), median(ratios), target,
+              median(hashed.rates()), median(hashed_ratios), store.latency_us(0.5),
+              store.latency_us(0.99), raw.latency_us(0.5), raw.latency_us(0.99));
+  std::fflush(stdout);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const Settings settings = settings_of(argc, argv);
-  std::filesystem::create_directories(settings.dir);
-  struct Row {
-    std::vector<double> raw, store, hashed, ratio, hashed_ratio, p50, p99, raw_p50, raw_p99;
-  };
-  std::map<std::size_t, Row> rows;
-  for (int round = 0; round < settings.rounds; ++round) {
-    for (const std::size_t size : {1U, 8U, 64U}) {
-      const Measured raw = measure_raw(settings, size);
-      const Measured store = measure_store(settings, size, false);
-      const Measured hashed = measure_store(settings, size, true);
-      Row& row = rows[size];
-      row.raw.push_back(raw.per_second);
-      row.store.push_back(store.per_second);
-      row.hashed.push_back(hashed.per_second);
-      row.ratio.push_back(store.per_second / raw.per_second);
-      row.hashed_ratio.push_back(hashed.per_second / raw.per_second);
-      row.p50.push_back(store.p50_us);
-      row.p99.push_back(store.p99_us);
-      row.raw_p50.push_back(raw.p50_us);
-      row.raw_p99.push_back(raw.p99_us);
-      std::fprintf(stderr, "round %d/%d, %zu per sync: raw %.0f/s, store %.0f/s (%.2f)\n",
-                   round + 1, settings.rounds, size, raw.per_second, store.per_second,
-                   store.per_second / raw.per_second);
-    }
-  }
-  constexpr std::array target{std::pair{1U, 0.8}, std::pair{8U, 0.7}, std::pair{64U, 0.3}};
-  std::printf("%6s %9s %9s %6s %7s %9s %7s %10s %10s %10s %10s\n", "group", "raw/s", "store/s",
-              "ratio", "target", "hashed/s", "ratio", "p50 us", "p99 us", "raw p50", "raw p99");
-  for (const auto& [size, ratio_min] : target) {
-    const Row& row = rows[size];
-    std::printf("%6u %9.0f %9.0f %6.2f %7.2f %9.0f %7.2f %10.0f %10.0f %10.0f %10.0f\n", size,
-                median(row.raw), median(row.store), median(row.ratio), ratio_min,
-                median(row.hashed), median(row.hashed_ratio), median(row.p50), median(row.p99),
-                median(row.raw_p50), median(row.raw_p99));
+  std::printf("%6s %9s %9s %6s %7s %9s %7s %8s %8s %8s %8s\n", "group", "raw/s", "store/s", "ratio",
+              "target", "hashed/s", "ratio", "p50 us", "p99 us", "raw p50", "raw p99");
+  constexpr std::array targets{std::pair{1U, 0.8}, std::pair{8U, 0.7}, std::pair{64U, 0.3}};
+  for (const auto& [size, ratio_min] : targets) {
+    std::filesystem::remove_all(settings.dir);
+    std::filesystem::create_directories(settings.dir);
+    compete(settings, size, ratio_min);
   }
   std::filesystem::remove_all(settings.dir);
   return 0;
