@@ -1,0 +1,33 @@
+#include <app/stand_in.hpp>
+#include <utility>
+
+namespace holdfast::app {
+
+Result<std::unique_ptr<bridge_sim::BridgeSim>> serve_stand_in(
+    net::asio::io_context& io, std::vector<gateway::Upstream>& upstreams,
+    std::function<void(const std::string&)> on_fault) {
+  bridge_sim::Options options;
+  options.accounts.clear();
+  for (const gateway::Upstream& upstream : upstreams) {
+    if (upstream.parsed.scheme != "sim") continue;
+    options.accounts.insert(options.accounts.end(), upstream.accounts.begin(),
+                            upstream.accounts.end());
+  }
+  if (options.accounts.empty()) return std::unique_ptr<bridge_sim::BridgeSim>{};
+  net::Endpoint any_port;
+  any_port.host = "127.0.0.1";
+  options.rest = any_port;
+  options.script = bridge_sim::demo_script();
+  options.on_event = std::move(on_fault);
+  auto sim = bridge_sim::BridgeSim::start(io, std::move(options));
+  if (!sim) return sim.error();
+  for (gateway::Upstream& upstream : upstreams) {
+    if (upstream.parsed.scheme != "sim") continue;
+    upstream.parsed.scheme = "http";
+    upstream.parsed.endpoint = any_port;
+    upstream.parsed.endpoint.port = (*sim)->rest_port();
+  }
+  return sim;
+}
+
+}  // namespace holdfast::app
