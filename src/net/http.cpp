@@ -1,16 +1,9 @@
-#include <algorithm>
 #include <net/http.hpp>
+#include <net/http_wire.hpp>
 #include <net/url.hpp>
 
 namespace holdfast::net {
 namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-bool equal_without_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower(x) == lower(y); });
-}
 
 std::string_view trim(std::string_view text) {
   const auto begin = text.find_first_not_of(" \t");

@@ -10,6 +10,7 @@
 #include <net/byte_stream.hpp>
 #include <net/connect.hpp>
 #include <net/http.hpp>
+#include <net/http_wire.hpp>
 #include <net/waiting.hpp>
 
 namespace holdfast::net {
@@ -45,7 +46,7 @@ std::string head_of(const HttpRequest& request, const Endpoint& endpoint) {
   }
   if (header(request.headers, "User-Agent").empty()) head += "User-Agent: holdfast\r\n";
   for (const auto& [name, value] : request.headers) {
-    if (name == "Content-Length" || name == "Transfer-Encoding" || name == "Connection") continue;
+    if (is_framing_header(name)) continue;
     head += name + ": " + value + "\r\n";
   }
   const bool without_body =

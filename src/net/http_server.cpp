@@ -200,7 +200,7 @@ class ExchangeImpl final : public Exchange {
     Deadline deadline{stream_->get_executor(), [weak = stream_->weak()] { net::cancel(weak); }};
     deadline.arm_at(until);
     const std::string text = response_head(response, Framing::whole, keep_alive_);
-    const bool without_body = request_.method == "HEAD";
+    const bool without_body = request_.method == "HEAD" || !may_have_body(response.status);
     auto written =
         co_await write_all(stream_.get(), text, without_body ? std::string_view{} : response.body);
     if (!written) keep_alive_ = false;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <boost/beast/http/status.hpp>
 #include <charconv>
@@ -24,12 +25,22 @@ void append_header(std::string& head, std::string_view name, std::string_view va
   head += "\r\n";
 }
 
-bool is_ours(std::string_view name) {
-  return name == "Content-Length" || name == "Transfer-Encoding" || name == "Connection" ||
-         name == "Date";
-}
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 }  // namespace
+
+bool equal_without_case(std::string_view a, std::string_view b) noexcept {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return lower(x) == lower(y); });
+}
+
+bool is_framing_header(std::string_view name) noexcept {
+  constexpr std::array names{std::string_view{"Content-Length"}, std::string_view{"Connection"},
+                             std::string_view{"Transfer-Encoding"}, std::string_view{"Keep-Alive"},
+                             std::string_view{"Trailer"}};
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view framing) { return equal_without_case(framing, name); });
+}
 
 bool may_have_body(int status) noexcept { return status >= 200 && status != 204 && status != 304; }
 
@@ -47,7 +58,8 @@ std::string response_head(const HttpResponse& response, Framing framing, bool ke
   head += "\r\n";
   append_header(head, "Date", date_now());
   for (const auto& [name, value] : response.headers) {
-    if (!is_ours(name)) append_header(head, name, value);
+    const bool ours = is_framing_header(name) || equal_without_case(name, "Date");
+    if (!ours) append_header(head, name, value);
   }
   if (framing == Framing::chunked) {
     append_header(head, "Transfer-Encoding", "chunked");

@@ -24,6 +24,8 @@ struct ByteStreamDeleter {
 };
 using ByteStreamPtr = std::unique_ptr<ByteStream, ByteStreamDeleter>;
 
+/// Connects to the first address of the host that answers. TLS verifies the peer's certificate and
+/// its name against the system's trusted certificates (SSL_CERT_FILE and SSL_CERT_DIR name others).
 [[nodiscard]] Task<Result<ByteStreamPtr>> connect(Endpoint endpoint, ConnectOptions options);
 
 }  // namespace holdfast::net

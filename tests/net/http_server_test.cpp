@@ -302,6 +302,27 @@ TEST(HttpServer, KeepsAHeaderInOneLine) {
   EXPECT_THAT(peer.read_until("\r\n\r\nok"), HasSubstr("X-Echo: a  Set-Cookie: b\r\n"));
 }
 
+TEST(HttpServer, FramesItsResponsesItselfWhateverHeadersItIsGiven) {
+  Loop loop;
+  const auto server = serve(loop, [](Exchange&) -> Task<std::optional<HttpResponse>> {
+    HttpResponse response = text("ok");
+    response.headers.emplace_back("content-length", "77");
+    response.headers.emplace_back("transfer-encoding", "chunked");
+    response.headers.emplace_back("connection", "close");
+    response.headers.emplace_back("date", "yesterday");
+    response.headers.emplace_back("x-kept", "1");
+    co_return response;
+  });
+  RawPeer peer{loop, server->port()};
+  peer.write(get);
+  const std::string answer = peer.read_until("\r\n\r\nok");
+  for (const auto* gone : {"77", "chunked", "close", "yesterday"}) {
+    EXPECT_THAT(answer, Not(HasSubstr(gone)));
+  }
+  EXPECT_THAT(answer, HasSubstr("x-kept: 1\r\n"));
+  EXPECT_THAT(answer, HasSubstr("Content-Length: 2\r\n"));
+}
+
 // --- Streams ------------------------------------------------------------------------------------
 
 TEST(HttpServer, StreamsPiecesUntilTheHandlerEnds) {
