@@ -265,8 +265,11 @@ struct Daemon::Impl {
     link_events.async_wait([this](const boost::system::error_code& ec) {
       telling = false;
       if (ec) return;
-      for (const core::LinkId id : std::exchange(touched, {}))
-        events.publish("link", boost::json::serialize(link_json(view(id))));
+      for (const core::LinkId id : std::exchange(touched, {})) {
+        boost::json::object link = link_json(view(id));
+        link.erase("transitions");  // watchers get each as an event of its own
+        events.publish("link", boost::json::serialize(link));
+      }
     });
   }
 
