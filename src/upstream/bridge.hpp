@@ -24,6 +24,7 @@ class BridgeListener {
   /// `identify()` finished; `note` is one sentence for the status where something is odd, else "".
   virtual void on_identified(core::Generation generation, std::string note) = 0;
   virtual void on_subscribed(core::Generation generation) = 0;
+  /// May come before `on_answered()`, and for an older generation until it is hung up.
   virtual void on_frame(core::Generation generation, core::Frame frame) = 0;
   /// Any inbound byte.
   virtual void on_activity(core::Generation generation) = 0;
@@ -43,7 +44,9 @@ class Bridge {
   virtual void hang_up(core::Generation generation) = 0;
   virtual void identify(core::Generation generation) = 0;
   virtual void subscribe(core::Generation generation) = 0;
-  /// Leaves the messages on Signal's server where the bridge can do that, else stops reading.
+  /// Leaves the messages on Signal's server where the bridge can do that, else stops reading. What
+  /// was on its way is still told. While reading is stopped, a probe is answered by the bridge
+  /// itself: the silence is our own doing.
   virtual void pause(core::Generation generation) = 0;
   virtual void resume(core::Generation generation) = 0;
   /// Asks for a sign of life (a ping, `version`); any byte that comes is one.

@@ -114,6 +114,7 @@ class RpcCore : public std::enable_shared_from_this<RpcCore> {
   void probe(core::Generation generation) {
     const auto receiving = find(generation);
     if (!receiving || !receiving->rpc) return;
+    sender_->nudge();
     if (!receiving->rpc->reading_stopped()) return receiving->rpc->ask_for_life();
     net::asio::post(io_, [self = shared_from_this(), receiving] {
       if (receiving->live) self->listener_->on_activity(receiving->generation);

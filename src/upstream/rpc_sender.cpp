@@ -41,6 +41,14 @@ void RpcSender::let_go() {
   timer_.cancel();
 }
 
+void RpcSender::nudge() {
+  if (!up_) return;
+  const auto quiet_since = connection_->last_life_at();
+  if (SteadyClock::now() - quiet_since < times_.quiet_min) return;
+  nudged_ = true;
+  timer_.cancel();
+}
+
 void RpcSender::stop() {
   if (std::exchange(stopped_, true)) return;
   wanted_ = false;
@@ -129,7 +137,7 @@ net::Task<> RpcSender::keep(std::shared_ptr<RpcSender> self) {
   const std::shared_ptr<RpcConnection> connection = self->connection_;
   while (connection->is_open()) {
     const auto look_at = connection->last_life_at() + self->times_.silence_max;
-    if (SteadyClock::now() < look_at) {
+    if (!std::exchange(self->nudged_, false) && SteadyClock::now() < look_at) {
       self->timer_.expires_at(look_at);
       (void)co_await self->timer_.async_wait(net::as_result);
       continue;

@@ -1,6 +1,6 @@
-/// The sending connection to a signal-cli daemon. It never subscribes: a daemon that waits for the
-/// answer of a slow send keeps the subscriptions of that connection alive, and what it writes to a
-/// client that has gone is lost (docs: why two connections).
+/// The sending connection to a signal-cli daemon. It never subscribes: while a slow send is under
+/// way, signal-cli keeps the subscriptions of its connection alive even when the client has gone,
+/// and what it writes to them is lost.
 #pragma once
 
 #include <core/jitter.hpp>
@@ -16,8 +16,8 @@
 namespace holdfast::upstream {
 
 /// Keeps one connection while it is wanted: connect, `version`, and again after a drop with the
-/// backoff of `ReconnectionManager` and equal jitter. Silence is noticed within 18 s: after 8 s it
-/// asks for `version`, 10 s later the connection is given up.
+/// backoff of `ReconnectionManager` and equal jitter. Silence is noticed within 18.5 s: after 8.5 s
+/// it asks for `version`, 10 s later the connection is given up.
 class RpcSender : public std::enable_shared_from_this<RpcSender> {
  public:
   /// Told when sending begins or ceases to work; never from inside a call.
@@ -30,6 +30,9 @@ class RpcSender : public std::enable_shared_from_this<RpcSender> {
   void want();
   /// The receiving side is away: what stands may stand on, a drop is not followed by an attempt.
   void let_go();
+  /// The receiving connection is being asked for a sign of life: ask here too where it is quiet, so
+  /// that an idle link wakes the process once for both.
+  void nudge();
   /// Ends everything; open calls are answered. No more `on_health`.
   void stop();
 
@@ -68,6 +71,7 @@ class RpcSender : public std::enable_shared_from_this<RpcSender> {
   std::string why_down_ = "the bridge has not answered yet";
   net::asio::steady_timer timer_;  ///< backoff, or the next look at the silence
   bool wanted_ = false;
+  bool nudged_ = false;
   bool hurry_ = false;  ///< the wait before the attempt is pointless
   bool running_ = false;
   bool attempting_ = false;

@@ -336,6 +336,16 @@ TEST_F(JsonRpc, AProbeAsksForTheVersionAndAnyByteIsLife) {
   loop.until([&] { return daemon.client(0).count("version") == 3; });
 }
 
+TEST_F(JsonRpc, AProbeAsksTheQuietSendingConnectionInTheSameBreath) {
+  BridgeTimes times;
+  times.silence_max = 1h;
+  times.quiet_min = 0ms;
+  connect(times);
+  up();
+  (*bridge)([](Bridge& b) { b.probe(1); });
+  loop.until([&] { return daemon.client(1).count("version") == 2; });
+}
+
 // --- Holding back -------------------------------------------------------------------------------
 
 TEST_F(JsonRpc, PauseUnsubscribesAndResumeSubscribesAgain) {
