@@ -21,10 +21,12 @@ core::Batch big_batch(std::uint64_t number) {
 /// Mounts a small disk at `at`, in a mount namespace of this process. False: not permitted here.
 bool mount_small_disk(const std::filesystem::path& at) {
   const uid_t user = ::geteuid();
+  const gid_t group = ::getegid();
   if (::unshare(user == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) != 0) return false;
   if (user != 0) {
     std::ofstream{"/proc/self/setgroups"} << "deny";
     std::ofstream{"/proc/self/uid_map"} << user << ' ' << user << " 1";
+    std::ofstream{"/proc/self/gid_map"} << group << ' ' << group << " 1";
   }
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
   std::filesystem::create_directory(at);
