@@ -18,6 +18,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <deque>
 #include <filesystem>
 #include <mutex>
@@ -48,6 +49,7 @@ class Contestant {
 
   /// One turn. Records a second.
   double turn(double milliseconds, std::size_t size) {
+    const std::clock_t cpu_before = std::clock();
     const auto started = Clock::now();
     auto last = started;
     std::size_t groups = 0;
@@ -58,6 +60,8 @@ class Contestant {
       last = now;
       ++groups;
     }
+    cpu_us_ += 1e6 * static_cast<double>(std::clock() - cpu_before) / CLOCKS_PER_SEC;
+    records_ += static_cast<double>(groups * size);
     rates_.push_back(static_cast<double>(groups * size) /
                      std::chrono::duration<double>(last - started).count());
     return rates_.back();
@@ -70,10 +74,13 @@ class Contestant {
     return latencies_us_[static_cast<std::size_t>(quantile * last)];
   }
   [[nodiscard]] const std::vector<double>& rates() const { return rates_; }
+  /// Of all threads, for each record.
+  [[nodiscard]] double cpu_us() const { return cpu_us_ / records_; }
 
  private:
   std::vector<double> latencies_us_;
   std::vector<double> rates_;
+  double cpu_us_ = 0, records_ = 0;
 };
 
 /// The limit: what the disk gives to a program that does nothing else.
@@ -219,10 +226,10 @@ void compete(const Settings& settings, std::size_t size, double target) {
     ratios.push_back(store.turn(settings.slice_ms, size) / limit);
     hashed_ratios.push_back(hashed.turn(settings.slice_ms, size) / limit);
   }
-  std::printf("%6zu %9.0f %9.0f %6.2f %7.2f %9.0f %7.2f %8.0f %8.0f %8.0f %8.0f\n", size,
+  std::printf("%6zu %9.0f %9.0f %6.2f %7.2f %9.0f %7.2f %8.0f %8.0f %8.0f %8.0f %6.1f\n", size,
               median(raw.rates()), median(store.rates()), median(ratios), target,
               median(hashed.rates()), median(hashed_ratios), store.latency_us(0.5),
-              store.latency_us(0.99), raw.latency_us(0.5), raw.latency_us(0.99));
+              store.latency_us(0.99), raw.latency_us(0.5), raw.latency_us(0.99), store.cpu_us());
   std::fflush(stdout);
 }
 
@@ -230,8 +237,9 @@ void compete(const Settings& settings, std::size_t size, double target) {
 
 int main(int argc, char** argv) {
   const Settings settings = settings_of(argc, argv);
-  std::printf("%6s %9s %9s %6s %7s %9s %7s %8s %8s %8s %8s\n", "group", "raw/s", "store/s", "ratio",
-              "target", "hashed/s", "ratio", "p50 us", "p99 us", "raw p50", "raw p99");
+  std::printf("%6s %9s %9s %6s %7s %9s %7s %8s %8s %8s %8s %6s\n", "group", "raw/s", "store/s",
+              "ratio", "target", "hashed/s", "ratio", "p50 us", "p99 us", "raw p50", "raw p99",
+              "cpu us");
   constexpr std::array targets{std::pair{1U, 0.8}, std::pair{8U, 0.7}, std::pair{64U, 0.3}};
   for (const auto& [size, ratio_min] : targets) {
     std::filesystem::remove_all(settings.dir);

@@ -190,11 +190,13 @@ bool Writer::ready() {
 
 Writer::Failure Writer::disk_failure() const {
   const int code = db_->code() & 0xff;
-  const bool full = db_->error().code == Errc::store_full;
-  return {.error = db_->error(),
-          .full = full,
-          .of_the_file =
-              code == SQLITE_CORRUPT || code == SQLITE_NOTADB || (code == SQLITE_IOERR && !full)};
+  Failure failure{.error = db_->error()};
+  failure.full = failure.error.code == Errc::store_full;
+  // A write that found no room left no whole transaction behind; a sync that found none may have.
+  const bool harmless = failure.full && db_->code() != SQLITE_IOERR_FSYNC;
+  failure.of_the_file =
+      code == SQLITE_CORRUPT || code == SQLITE_NOTADB || (code == SQLITE_IOERR && !harmless);
+  return failure;
 }
 
 /// After a failure: rolled back, counters forgotten. Where the connection may be wrong about the

@@ -177,11 +177,16 @@ TEST(FailedSync, AppliesNothingAndGoesOnByItself) {
   expect_sound(s.dir(), 2);
 }
 
-TEST(FailedSync, LeavesNoTransactionThatComesToLifeInACrash) {
+class FailedSyncWith : public ::testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Errno, FailedSyncWith, ::testing::Values(EIO, ENOSPC, EDQUOT));
+
+TEST_P(FailedSyncWith, LeavesNoTransactionThatComesToLifeInACrash) {
   SqliteSubject s{on_the_fault_vfs()};
   applied(s, numbered_batch(1, 10));
-  FaultVfs::instance().fail_syncs("-wal", 1);
-  ASSERT_FALSE(commit(s, batch({add_send(ann, {bob})})));
+  FaultVfs::instance().fail_syncs("-wal", 1, GetParam());
+  const auto failed = commit(s, batch({add_send(ann, {bob})}));
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, GetParam() == EIO ? Errc::store_failed : Errc::store_full);
   // The process dies now; everything that it wrote is still in the system's memory.
   TempDir after;
   std::filesystem::copy(s.file(), after / "holdfast.db");

@@ -155,21 +155,21 @@ void FaultVfs::take_as_synced(const std::filesystem::path& dir) {
   }
 }
 
-void FaultVfs::fail_syncs(const std::string& suffix, int count) {
+void FaultVfs::fail_syncs(const std::string& suffix, int count, int errno_value) {
   const std::lock_guard lock{mutex_};
-  syncs_ = {suffix, count};
+  syncs_ = {suffix, count, errno_value};
 }
 
 void FaultVfs::fail_writes(const std::string& suffix, int count) {
   const std::lock_guard lock{mutex_};
-  writes_ = {suffix, count};
+  writes_ = {suffix, count, EIO};
 }
 
 bool FaultVfs::fails(Fault& fault, const std::string& file) {
   const std::lock_guard lock{mutex_};
   if (fault.count == 0 || !file.ends_with(fault.suffix)) return false;
   --fault.count;
-  errno = EIO;
+  errno = fault.errno_value;
   return true;
 }
 

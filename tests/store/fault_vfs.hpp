@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -30,8 +31,8 @@ class FaultVfs {
   /// Takes files as they are now for synced, for a store that was made without this VFS.
   void take_as_synced(const std::filesystem::path& dir);
 
-  /// The next `count` syncs of files whose name ends so fail with EIO. What they wrote stays.
-  void fail_syncs(const std::string& suffix, int count);
+  /// The next `count` syncs of files whose name ends so fail. What was written stays.
+  void fail_syncs(const std::string& suffix, int count, int errno_value = EIO);
   /// The next `count` writes to files whose name ends so fail with EIO.
   void fail_writes(const std::string& suffix, int count);
 
@@ -45,6 +46,7 @@ class FaultVfs {
   struct Fault {
     std::string suffix;
     int count = 0;
+    int errno_value = EIO;
   };
   FaultVfs();
   bool fails(Fault& fault, const std::string& file);
