@@ -170,6 +170,7 @@ void Link::drop(Failure failure, Now now) {
   schedule_.disconnected(now.steady);
   dialing_ = false;
   phase_ = Phase::none;
+  subscribe_at_.reset();
   synchronised_ = false;
   if (failure.retry_after) schedule_.retry_after(*failure.retry_after, now.steady);
   move_to(ConnectionState::disconnected, failure.reason, std::move(failure.evidence), now);
@@ -193,7 +194,8 @@ void Link::enter(Phase phase, Now now) {
         enter(Phase::catch_up, now);
         return;
       }
-      effects_.push_back(Subscribe{id_, generation_});
+      subscribe_at_ = now.steady + (ever_subscribed_ ? Duration::zero() : first_subscribe_after);
+      subscribe_when_due(now);
       break;
     case Phase::catch_up:
       phase_due_ = now.steady + catch_up_within;
@@ -221,6 +223,12 @@ void Link::enter(Phase phase, Now now) {
   told_.phase_deadline_ms = now.wall_ms + (phase_due_ - now.steady).count();
 }
 
+void Link::subscribe_when_due(Now now) {
+  if (!subscribe_at_ || *subscribe_at_ > now.steady) return;
+  subscribe_at_.reset();
+  effects_.push_back(Subscribe{id_, generation_});
+}
+
 void Link::identified(Generation generation, std::string note, Now now) {
   if (!is_current(generation) || phase_ != Phase::identify) return;
   told_.note = std::move(note);
@@ -230,7 +238,8 @@ void Link::identified(Generation generation, std::string note, Now now) {
 
 void Link::subscribed(Generation generation, Now now) {
   if (!is_current(generation) || !connected()) return;
-  subscribed_ = true;
+  subscribed_ = ever_subscribed_ = true;
+  subscribe_at_.reset();
   retire(generation);
   if (phase_ == Phase::subscribe) enter(Phase::catch_up, now);
 }
@@ -344,6 +353,7 @@ void Link::tick(Now now) {
           now);
       return;
   }
+  subscribe_when_due(now);
   if (phase_ == Phase::catch_up && now.steady >= last_frame_ + catch_up_quiet)
     enter(Phase::reconcile, now);
   else if (phase_ != Phase::none && now.steady >= phase_due_)
@@ -356,6 +366,7 @@ std::optional<TimePoint> Link::deadline() const {
   if (dialing_) return answer_by_;
   if (!connected()) return {};
   TimePoint due = liveness_.deadline();
+  if (subscribe_at_) due = std::min(due, *subscribe_at_);
   if (phase_ == Phase::catch_up) due = std::min(due, last_frame_ + catch_up_quiet);
   if (phase_ != Phase::none) due = std::min(due, phase_due_);
   return due;

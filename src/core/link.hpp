@@ -50,6 +50,9 @@ class Link {
   static constexpr Duration answer_within{10'000};  ///< connecting and answering together
   static constexpr Duration identify_within{10'000};
   static constexpr Duration subscribe_within{10'000};
+  /// The first subscription of a process waits this long: signal-cli that still hands messages to
+  /// the connection of a killed predecessor would receive on two threads and mix up their order.
+  static constexpr Duration first_subscribe_after{500};
   static constexpr Duration catch_up_quiet{1'000};
   static constexpr Duration catch_up_within{10'000};
   static constexpr Duration reconcile_within{20'000};
@@ -103,6 +106,7 @@ class Link {
   void dial(Now now);
   void enter(Phase phase, Now now);
   void phase_overdue(Now now);
+  void subscribe_when_due(Now now);
   void retire(Generation generation);
   [[nodiscard]] bool is_current(Generation generation) const noexcept;
   [[nodiscard]] bool connected() const noexcept;
@@ -127,6 +131,8 @@ class Link {
   Phase phase_ = Phase::none;
   TimePoint phase_started_{};
   TimePoint phase_due_{};
+  std::optional<TimePoint> subscribe_at_;
+  bool ever_subscribed_ = false;  ///< in this process
   TimePoint last_frame_{};
   std::uint64_t phase_frames_ = 0;
   bool synchronised_ = false;
