@@ -266,9 +266,9 @@ struct Daemon::Impl {
       telling = false;
       if (ec) return;
       for (const core::LinkId id : std::exchange(touched, {})) {
-        boost::json::object link = link_json(view(id));
-        link.erase("transitions");  // watchers get each as an event of its own
-        events.publish("link", boost::json::serialize(link));
+        boost::json::object snapshot = link_json(view(id));
+        snapshot.erase("transitions");  // watchers get each as an event of its own
+        events.publish("link", boost::json::serialize(snapshot));
       }
     });
   }
