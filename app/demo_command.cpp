@@ -121,7 +121,7 @@ int demo(const DemoCommand& command) {
   LineWriter lines{STDOUT_FILENO};
   Service* told = nullptr;
   auto stand_in = serve_stand_in(io, config.upstreams, [&told](const std::string& fault) {
-    if (told != nullptr) told->say("the stand-in bridge: " + fault);
+    if (told != nullptr) told->say(fault);
   });
   if (!stand_in) return fail(exit_listen, stand_in.error().message);
 

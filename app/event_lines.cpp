@@ -46,8 +46,9 @@ std::string duration_text(std::int64_t ms) {
   ms = std::max<std::int64_t>(ms, 0);
   if (ms < 1'000) return fmt::format("{} ms", ms);
   if (ms < 60'000) {
-    return ms % 1'000 == 0 ? fmt::format("{} s", ms / 1'000)
-                           : fmt::format("{:.1f} s", static_cast<double>(ms) / 1'000);
+    const std::int64_t tenths = ms % 1'000 / 100;
+    return tenths == 0 ? fmt::format("{} s", ms / 1'000)
+                       : fmt::format("{}.{} s", ms / 1'000, tenths);
   }
   struct Unit {
     std::int64_t ms;

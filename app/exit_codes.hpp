@@ -1,4 +1,4 @@
-/// What the process tells its caller. Documented in docs/exit-codes.md; the numbers are stable.
+/// What the process tells its caller. Documented in docs/command-line.md; the numbers are stable.
 #pragma once
 
 namespace holdfast::app {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <app/stand_in.hpp>
 #include <utility>
 
@@ -16,16 +17,20 @@ Result<std::unique_ptr<bridge_sim::BridgeSim>> serve_stand_in(
   if (options.accounts.empty()) return std::unique_ptr<bridge_sim::BridgeSim>{};
   net::Endpoint any_port;
   any_port.host = "127.0.0.1";
-  options.rest = any_port;
+  options.jsonrpc.push_back(any_port);
+  options.receive_mode = bridge_sim::ReceiveMode::manual;
   options.script = bridge_sim::demo_script();
-  options.on_event = std::move(on_fault);
+  options.on_event = [on_fault = std::move(on_fault)](std::string fault) {
+    std::replace(fault.begin(), fault.end(), '_', ' ');
+    on_fault("(stand-in) " + fault);
+  };
   auto sim = bridge_sim::BridgeSim::start(io, std::move(options));
   if (!sim) return sim.error();
   for (gateway::Upstream& upstream : upstreams) {
     if (upstream.parsed.scheme != "sim") continue;
-    upstream.parsed.scheme = "http";
+    upstream.parsed.scheme = "tcp";
     upstream.parsed.endpoint = any_port;
-    upstream.parsed.endpoint.port = (*sim)->rest_port();
+    upstream.parsed.endpoint.port = (*sim)->jsonrpc_port();
   }
   return sim;
 }
