@@ -214,7 +214,7 @@ void Link::enter(Phase phase, Now now) {
       phase_ = Phase::none;
       move_to(ConnectionState::connected, Reason::synchronised,
               "synchronisation is complete: " + std::to_string(phase_frames_) +
-                  " frames came during catch-up",
+                  (phase_frames_ == 1 ? " frame" : " frames") + " came during catch-up",
               now);
       return;
     case Phase::none:

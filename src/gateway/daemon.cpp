@@ -58,6 +58,14 @@ struct Promise {
   std::optional<T> value;
 };
 
+/// What was promised; `cancelled` where its caller is given up first.
+template <typename T>
+net::Task<Result<T>> value_of(std::shared_ptr<Promise<Result<T>>> promise) {
+  if (!promise->value) co_await promise->signal.async_wait(net::as_result);
+  if (!promise->value) co_return Error{Errc::cancelled, "the call was given up"};
+  co_return std::move(*promise->value);
+}
+
 }  // namespace
 
 std::int64_t wall_ms() {
@@ -424,9 +432,7 @@ net::Task<Result<std::vector<store::EntryDetail>>> Daemon::read_send(core::Seq f
   using Parts = Result<std::vector<store::EntryDetail>>;
   const auto promise = std::make_shared<Promise<Parts>>(impl_->io);
   impl_->store->read_send(first_seq, [promise](Parts parts) { promise->set(std::move(parts)); });
-  if (!promise->value) co_await promise->signal.async_wait(net::as_result);
-  if (!promise->value) co_return Error{Errc::cancelled, "the call was given up"};
-  co_return std::move(*promise->value);
+  return value_of(promise);
 }
 
 net::Task<Result<std::vector<core::Entry>>> Daemon::read_entries(store::EntryQuery query) {
@@ -434,9 +440,7 @@ net::Task<Result<std::vector<core::Entry>>> Daemon::read_entries(store::EntryQue
   const auto promise = std::make_shared<Promise<Entries>>(impl_->io);
   impl_->store->read_entries(std::move(query),
                              [promise](Entries entries) { promise->set(std::move(entries)); });
-  if (!promise->value) co_await promise->signal.async_wait(net::as_result);
-  if (!promise->value) co_return Error{Errc::cancelled, "the call was given up"};
-  co_return std::move(*promise->value);
+  return value_of(promise);
 }
 
 LinkView Daemon::view(core::LinkId link) const { return impl_->view(link); }
