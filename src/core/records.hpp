@@ -18,7 +18,7 @@ using Seq = std::uint64_t;
 
 /// 128 bits that name one message (`upstream/envelope.hpp`); equal ones are one message. All zero:
 /// unknown, never a duplicate. Where the first 6 bytes are the message's time (ms, big-endian), the
-/// store finds neighbours next to each other: several times faster than a hash from the first bit.
+/// store writes neighbours next to each other: about twice as fast in a burst as plain hashes.
 using Identity = std::array<std::uint8_t, 16>;
 
 enum class FrameKind : std::uint8_t {

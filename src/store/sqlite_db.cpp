@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cctype>
 #include <cerrno>
 #include <core/assert.hpp>
 #include <cstring>

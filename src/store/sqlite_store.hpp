@@ -37,7 +37,7 @@ Result<std::unique_ptr<Store>> open_sqlite_store(const std::filesystem::path& di
                                                  StoreOptions options, Executor executor);
 
 /// Compares independent records of the store in `dir` (G3), live or stopped; changes nothing.
-/// Reads every row: about a second per GB from memory. What it finds is in
+/// Reads every row, which takes seconds per GB. What it finds is in
 /// `AuditReport::problems`; an error means that the store could not be read.
 Result<AuditReport> audit(const std::filesystem::path& dir);
 

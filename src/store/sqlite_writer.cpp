@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <store/batch.hpp>
 #include <store/sqlite_schema.hpp>
