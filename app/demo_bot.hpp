@@ -16,10 +16,8 @@ class DemoBot {
   DemoBot(net::asio::io_context& io, net::Endpoint gateway, std::string account);
 
   void start();
-  /// Frames that it was given.
+  /// Messages that it was given; one that comes again counts again.
   [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
-  /// Sends that the gateway answered with 201.
-  [[nodiscard]] std::uint64_t accepted() const noexcept { return accepted_; }
 
  private:
   static net::Task<> listen(DemoBot& self);
@@ -34,7 +32,6 @@ class DemoBot {
   net::asio::steady_timer retry_;
   std::uint64_t received_ = 0;
   std::uint64_t written_ = 0;
-  std::uint64_t accepted_ = 0;
 };
 
 }  // namespace holdfast::app

@@ -77,7 +77,7 @@ class OutageCount {
 
 /// What came of it all, from the store's own records.
 std::string summary(const std::filesystem::path& data_dir, std::int64_t outages,
-                    const DemoBot& bot) {
+                    std::int64_t lost_upstream, const DemoBot& bot) {
   const auto report = store::audit(data_dir);
   if (!report) return "the audit failed: " + report.error().message;
   std::uint64_t stored = 0;
@@ -89,11 +89,12 @@ std::string summary(const std::filesystem::path& data_dir, std::int64_t outages,
     if (!core::is_terminal(state)) pending += count;
   }
   return fmt::format(
-      "{}; {} stored, the bot was given {}; {} accepted from the bot: {} sent, {} waiting; audit: "
-      "{}",
+      "{}. In: {} stored, {} given to the bot, {} lost before Holdfast. Out: {} accepted, {} sent, "
+      "{} "
+      "waiting. Audit: {}.",
       counted(outages, "outage"), counted(static_cast<std::int64_t>(stored), "message"),
-      bot.received(), counted(static_cast<std::int64_t>(report->accepted), "send"), sent, pending,
-      report->problems.empty() ? "nothing is missing" : report->problems.front());
+      bot.received(), lost_upstream, counted(static_cast<std::int64_t>(report->accepted), "send"),
+      sent, pending, report->problems.empty() ? "nothing is missing" : report->problems.front());
 }
 
 }  // namespace
@@ -148,7 +149,7 @@ int demo(const DemoCommand& command) {
     io.run();
     told = nullptr;
   }
-  lines.line(summary(*path / "data", outages->count(), *bot));
+  lines.line(summary(*path / "data", outages->count(), lost_by(**stand_in), *bot));
   return exit_ok;
 }
 
