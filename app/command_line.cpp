@@ -156,6 +156,10 @@ class Parser {
       return Say{help(), exit_ok};
     } catch (const CLI::ExtrasError& error) {
       return Say{unexpected(error.what()), exit_usage};
+    } catch (const CLI::ArgumentMismatch& error) {
+      return Say{wrong_count(error.what()), exit_usage};
+    } catch (const CLI::ConversionError& error) {
+      return Say{fmt::format("a flag takes no value: {}", error.what()), exit_usage};
     } catch (const CLI::ParseError& error) {
       return Say{error.what(), exit_usage};
     }
@@ -305,6 +309,13 @@ class Parser {
   [[nodiscard]] std::string help() const {
     const CLI::App& command = named();
     return &command == &app_ ? app_.help() : command.help("holdfast");
+  }
+
+  /// CLI11's words for an option that has no value, or several: "--burst: 1 required N missing".
+  [[nodiscard]] static std::string wrong_count(const std::string& message) {
+    const std::string name = message.substr(0, message.find(':'));
+    if (message.ends_with(" missing")) return name + " needs a value";
+    return name + " is given more than once";
   }
 
   [[nodiscard]] std::string missing_command() const {

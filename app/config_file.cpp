@@ -170,7 +170,7 @@ void read_upstream(Reader& reader, const toml::node& node, Settings& settings) {
           [&](const std::string& what, const toml::node& value) {
             const auto url = reader.text(what, value);
             if (!url) return;
-            auto parsed = reader.checked(what, value.source(), net::parse_url(*url));
+            auto parsed = reader.checked(what, value.source(), parse_upstream_url(*url));
             if (!parsed) return;
             upstream.url = *url;
             upstream.parsed = std::move(*parsed);

@@ -12,7 +12,6 @@ namespace holdfast::app {
 namespace {
 
 constexpr std::chrono::seconds answer_within{30};
-constexpr std::size_t words_bytes_max = 400;  // of an answer that is no JSON
 
 net::Task<> ask(net::HttpClient& client, net::HttpRequest request,
                 std::chrono::milliseconds timeout, net::HttpFailure& failure,
@@ -47,8 +46,13 @@ Trouble refusal_of(int status, std::string_view body) {
     return {exit_refused, "the gateway wants a token; set HOLDFAST_TOKEN or give --token"};
   }
   const JsonDocument document{body};
-  std::string words = document.root().text("error");
-  if (words.empty()) words = body.substr(0, words_bytes_max);
+  const std::string words = document.root().text("error");
+  if (words.empty()) {
+    return {exit_unreachable,
+            fmt::format("what answers there is no Holdfast (it answered HTTP {}); say where the "
+                        "gateway is with --url",
+                        status)};
+  }
   return {exit_refused, fmt::format("refused with {}: {}", status, harmless(words))};
 }
 

@@ -100,6 +100,9 @@ std::optional<Trouble> Service::start(gateway::Config config) {
   if (!server) return Trouble{exit_listen, server.error().message};
   server_ = std::move(*server);
 
+  if (auto started = daemon_->start(); !started) {
+    return Trouble{exit_usage, started.error().message};
+  }
   lines_.line(fmt::format("Holdfast {} listens at http://{}/ and keeps messages in {}",
                           gateway::version, address().to_string(), data_dir));
   if (open_to_all) {
@@ -111,9 +114,6 @@ std::optional<Trouble> Service::start(gateway::Config config) {
   daemon_->events().watch(0, [this](const gateway::Event& event) {
     if (auto line = event_lines_.line(event, gateway::wall_ms())) lines_.line(std::move(*line));
   });
-  if (auto started = daemon_->start(); !started) {
-    return Trouble{exit_usage, started.error().message};
-  }
   return std::nullopt;
 }
 

@@ -2,8 +2,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <app/settings.hpp>
 #include <app/values.hpp>
+#include <array>
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
@@ -56,8 +58,9 @@ Result<void> check_accounts(const std::vector<gateway::Upstream>& upstreams) {
   for (const gateway::Upstream& upstream : upstreams) {
     for (const std::string& account : upstream.accounts) {
       if (!seen.insert(account).second) {
-        return invalid(fmt::format(
-            "the account {} is given twice; one account is held on one bridge only", account));
+        return invalid(
+            fmt::format("the account {} is given twice; one account is held on one bridge only",
+                        redacted(account)));
       }
     }
   }
@@ -75,11 +78,23 @@ Result<void> check_reach(const gateway::Config& config) {
 
 }  // namespace
 
+Result<net::Url> parse_upstream_url(std::string_view text) {
+  constexpr std::array<std::string_view, 6> bridges{"http", "https", "unix", "tcp", "tls", "sim"};
+  auto url = net::parse_url(text);
+  if (url && std::find(bridges.begin(), bridges.end(), url->scheme) == bridges.end()) {
+    return invalid(
+        fmt::format("no bridge is spoken to by \"{}:\"; write http:// or https:// for "
+                    "signal-cli-rest-api, and unix:/path, tcp:// or tls:// for a signal-cli daemon",
+                    url->scheme));
+  }
+  return url;
+}
+
 Result<void> UpstreamPairing::upstream(std::string_view url) {
   if (!upstreams_.empty() && upstreams_.back().accounts.empty()) {
     return invalid(fmt::format("--upstream {} has no --account behind it", upstreams_.back().url));
   }
-  auto parsed = net::parse_url(url);
+  auto parsed = parse_upstream_url(url);
   if (!parsed) return invalid("--upstream: " + parsed.error().message);
   upstreams_.push_back(gateway::Upstream{std::string{url}, std::move(*parsed), {}});
   return {};
@@ -91,7 +106,7 @@ Result<void> UpstreamPairing::account(std::string_view account) {
   if (upstreams_.empty()) {
     return invalid(fmt::format(
         "--account {} has no --upstream before it; an account belongs to the upstream before it",
-        *parsed));
+        redacted(*parsed)));
   }
   upstreams_.back().accounts.push_back(std::move(*parsed));
   return {};

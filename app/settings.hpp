@@ -32,6 +32,9 @@ struct Settings {
   std::vector<std::string> allowed_hosts;
 };
 
+/// A bridge's address: `net::parse_url()` for the schemes that lead to a bridge.
+[[nodiscard]] Result<net::Url> parse_upstream_url(std::string_view text);
+
 /// `--upstream` and `--account` in the order in which they were written: an account belongs to the
 /// upstream before it. Errors name what lacks its partner.
 class UpstreamPairing {

@@ -52,10 +52,9 @@ TEST(RunCommandLine, RefusesAnUpstreamWithoutAnAccount) {
 }
 
 TEST(RunCommandLine, RefusesAnAccountWithoutAnUpstream) {
-  EXPECT_EQ(
-      refusal({"run", "--account", "+15550100001", "--upstream", "sim:"}),
-      "--account +15550100001 has no --upstream before it; an account belongs to the upstream "
-      "before it");
+  EXPECT_EQ(refusal({"run", "--account", "+15550100001", "--upstream", "sim:"}),
+            "--account …01 has no --upstream before it; an account belongs to the upstream "
+            "before it");
 }
 
 TEST(RunCommandLine, NamesTheOptionWhoseValueIsWrong) {
@@ -90,8 +89,15 @@ TEST(RunCommandLine, ChoosesNothingThatWasNotSaid) {
                run.flags.rate_per_s || run.flags.burst || run.flags.send_wait || run.config_file);
 }
 
-TEST(RunCommandLine, RefusesAFlagThatIsGivenTwice) {
-  EXPECT_THAT(refusal({"run", "--burst", "1", "--burst", "2"}), HasSubstr("--burst"));
+TEST(RunCommandLine, RefusesAFlagThatIsGivenTwiceOrHalf) {
+  EXPECT_EQ(refusal({"run", "--burst", "1", "--burst", "2"}), "--burst is given more than once");
+  EXPECT_EQ(refusal({"run", "--burst"}), "--burst needs a value");
+  EXPECT_THAT(refusal({"run", "--no-hints=maybe"}), HasSubstr("a flag takes no value"));
+}
+
+TEST(RunCommandLine, RefusesASchemeThatLeadsToNoBridge) {
+  EXPECT_THAT(refusal({"run", "--upstream", "ws://127.0.0.1:8080"}),
+              HasSubstr("--upstream: no bridge is spoken to by \"ws:\""));
 }
 
 TEST(CommandLine, SuggestsTheFlagOrCommandThatWasMeant) {

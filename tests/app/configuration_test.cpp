@@ -196,7 +196,7 @@ TEST(Configuration, RefusesAnAccountTwice) {
   Settings flags;
   flags.upstreams = *pairing.finish();
   EXPECT_THAT(make_config(std::move(flags), {}, person).error().message,
-              HasSubstr("+15550100001 is given twice"));
+              HasSubstr("the account …01 is given twice"));
 }
 
 TEST(DataDir, FollowsTheEnvironment) {
