@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 #include <map>
 #include <random>
@@ -33,7 +32,7 @@ std::string data_of(const std::string& more) {
 core::Identity identity_of(const std::string& json) { return parse_frame(json, 1).identity; }
 
 std::vector<std::pair<std::string, std::string>> recorded_frames() {
-  std::ifstream file{std::filesystem::path{__FILE__}.parent_path() / "data" / "frames.tsv"};
+  std::ifstream file{HOLDFAST_UPSTREAM_DATA "/frames.tsv"};
   std::vector<std::pair<std::string, std::string>> frames;
   for (std::string line; std::getline(file, line);) {
     const auto tab = line.find('\t');
